@@ -1,0 +1,1 @@
+"""The floor of the house: objectives, spaces, problems, fronts, solvers' contract, randomness, checks."""
