@@ -1,1 +1,74 @@
-"""The floor of the house: objectives, spaces, problems, fronts, solvers' contract, randomness, checks."""
+"""The floor of the house: objectives, spaces, problems, fronts, the solvers' contract, randomness, checks.
+
+Imports nothing from the floors above.
+"""
+
+from paretokit.core._dominance import non_dominated, pareto_rank
+from paretokit.core._errors import (
+    CheckpointError,
+    EvaluationError,
+    InputError,
+    MissingPackageError,
+    ParetoError,
+    ParetoWarning,
+    ProtocolError,
+    ShapeError,
+    UnknownNameError,
+    UnsupportedProblemError,
+)
+from paretokit.core._evaluation import Evaluation
+from paretokit.core._front import Front, Solution
+from paretokit.core._objective import Objective, Sense, maximize_of, objectives_of, to_min, to_min_or_inf
+from paretokit.core._problem import Problem
+from paretokit.core._protocol import EvaluationProtocol, Measurement, Scoring, same_measurement
+from paretokit.core._registry import Registry, option_names
+from paretokit.core._rng import Lanes, Rng
+from paretokit.core._serial import transient
+from paretokit.core._solver import AskTell, Conditioned, Cost, Solver, StackedSolver
+from paretokit.core._space import Binary, Box, Categorical, Integers, Mixed, Sequences, Space
+
+__all__ = [
+    "AskTell",
+    "Binary",
+    "Box",
+    "Categorical",
+    "CheckpointError",
+    "Conditioned",
+    "Cost",
+    "Evaluation",
+    "EvaluationError",
+    "EvaluationProtocol",
+    "Front",
+    "InputError",
+    "Integers",
+    "Lanes",
+    "Measurement",
+    "MissingPackageError",
+    "Mixed",
+    "Objective",
+    "ParetoError",
+    "ParetoWarning",
+    "Problem",
+    "ProtocolError",
+    "Registry",
+    "Rng",
+    "Scoring",
+    "Sense",
+    "Sequences",
+    "ShapeError",
+    "Solution",
+    "Solver",
+    "Space",
+    "StackedSolver",
+    "UnknownNameError",
+    "UnsupportedProblemError",
+    "maximize_of",
+    "non_dominated",
+    "objectives_of",
+    "option_names",
+    "pareto_rank",
+    "same_measurement",
+    "to_min",
+    "to_min_or_inf",
+    "transient",
+]

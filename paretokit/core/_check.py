@@ -6,7 +6,7 @@ import difflib
 import importlib
 from collections.abc import Iterable, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -23,6 +23,11 @@ def that(condition: bool, name: str, rule: str, value: object, hint: str = "") -
     """Raise `InputError` unless `condition` holds."""
     if not condition:
         raise InputError(message(name, rule, value, hint))
+
+
+def fail(name: str, rule: str, value: object, hint: str = "") -> NoReturn:
+    """Raise `InputError`."""
+    raise InputError(message(name, rule, value, hint))
 
 
 def shape(condition: bool, name: str, rule: str, value: object, hint: str = "") -> None:

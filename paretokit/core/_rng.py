@@ -99,18 +99,14 @@ class Rng:
 
         return np.random.default_rng(self.key)
 
-    def uniform(
-        self, *shape: int, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
-    ) -> Tensor:
+    def uniform(self, *shape: int, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu") -> Tensor:
         """Return uniforms in [0, 1) of the given shape; the same numbers on every device."""
         return uniform(torch.tensor(_signed(self.key), device=device), *shape, dtype=dtype)
 
-    def normal(
-        self, *shape: int, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
-    ) -> Tensor:
+    def normal(self, *shape: int, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu") -> Tensor:
         """Return standard normal numbers of the given shape (inverse transform of `uniform`)."""
         u = self.uniform(*shape, dtype=torch.float64, device=device)
-        return torch.special.ndtri(u + 2.0**-54).to(dtype)
+        return torch.special.ndtri(u + 2.0**-54).to(dtype=dtype)
 
     def integers(self, high: int, *shape: int, device: torch.device | str = "cpu") -> Tensor:
         """Return int64 numbers in ``0 … high - 1`` of the given shape."""
@@ -139,8 +135,6 @@ class Lanes:
         """Return the lanes one path below."""
         return Lanes(tuple(rng.child(*path) for rng in self.rngs))
 
-    def uniform(
-        self, *shape: int, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
-    ) -> Tensor:
+    def uniform(self, *shape: int, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu") -> Tensor:
         """Return uniforms in [0, 1), `[P, *shape]`; row p equals ``rngs[p].uniform(*shape)``."""
         return uniform(self.keys.to(device), *shape, dtype=dtype)

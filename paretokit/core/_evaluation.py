@@ -1,0 +1,47 @@
+"""What a problem answers for a batch of decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Values of n decisions, in the user's own senses.
+
+    Attributes:
+        values: Objective values `[..., n, m]`. A row that is not finite is a failed candidate.
+        violations: Constraint violations `[..., n, k]`, at most 0 where satisfied; None without constraints.
+        stderr: Standard errors of the values `[..., n, m]` where they are estimates.
+    """
+
+    values: Tensor
+    violations: Tensor | None = None
+    stderr: Tensor | None = None
+
+    @property
+    def failed(self) -> Tensor:
+        """Rows whose values or violations are not finite, `[..., n]`."""
+        failed = ~torch.isfinite(self.values).all(-1)
+        return failed if self.violations is None else failed | torch.isnan(self.violations).any(-1)
+
+    @property
+    def total_violation(self) -> Tensor:
+        """Sum of the positive violations, `[..., n]`; zero where feasible, +inf where the row failed."""
+        if self.violations is None:
+            total = torch.zeros(self.values.shape[:-1], dtype=self.values.dtype, device=self.values.device)
+        else:
+            total = self.violations.clamp_min(0).sum(-1)
+        return torch.where(self.failed, torch.inf, total)
+
+    def reshape(self, *batch: int) -> Evaluation:
+        """Return the evaluation with its leading axes reshaped to `batch`."""
+
+        def shaped(t: Tensor | None) -> Tensor | None:
+            return None if t is None else t.reshape(*batch, t.shape[-1])
+
+        values = self.values.reshape(*batch, self.values.shape[-1])
+        return Evaluation(values, shaped(self.violations), shaped(self.stderr))

@@ -1,0 +1,208 @@
+"""The contract of a problem: what is traded off over which decisions, measured how."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol, Self
+
+import torch
+from torch import Tensor
+
+from paretokit.core import _check as check
+from paretokit.core._errors import ParetoError
+from paretokit.core._evaluation import Evaluation
+from paretokit.core._objective import Objective, to_min
+from paretokit.core._protocol import EvaluationProtocol
+from paretokit.core._rng import Rng
+from paretokit.core._space import Space
+
+
+class Observer(Protocol):
+    """Whoever watches a problem's evaluations: a run that counts and logs them."""
+
+    def evaluated(self, x: Tensor, evaluation: Evaluation) -> None:
+        """Take note of decisions `x [..., n, d]` and what came out."""
+
+
+class Problem(ABC):
+    """What is traded off. Subclass, give `objectives` and `space`, and write `_evaluate`.
+
+    Class or instance attributes:
+        objectives: One `Objective` each.
+        space: The decisions.
+        n_constraints: Number k of inequality constraints; a violation at most 0 is feasible.
+        unit: Unit of `Cost.work`.
+        protocol: How values are measured, and default scoring (reference point, ideal, nadir).
+        id: Versioned id where the problem is registered, else "".
+        front_kind: "exact" or "approximate" where `pareto_front` answers, else "unknown".
+        dtype, device: Where values are computed; change them with `to`.
+        deterministic: Whether equal decisions always give equal values.
+
+    >>> class Bowls(Problem):
+    ...     objectives = (Objective("left"), Objective("right"))
+    ...     space = Box(-2.0, 2.0, dim=2)
+    ...     def _evaluate(self, x, rng):
+    ...         return Evaluation(torch.stack([((x - 1) ** 2).sum(-1), ((x + 1) ** 2).sum(-1)], -1))
+    """
+
+    objectives: tuple[Objective, ...]
+    space: Space
+    n_constraints: int = 0
+    unit: str = "evaluations"
+    protocol: EvaluationProtocol = EvaluationProtocol()
+    id: str = ""
+    front_kind: str = "unknown"
+    dtype: torch.dtype = torch.float64
+    device: torch.device = torch.device("cpu")
+    deterministic: bool = True
+    _observer: Observer | None = None
+    _solving: bool = False
+    _cost_fields: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def n_objectives(self) -> int:
+        """Number m of objectives."""
+        return len(self.objectives)
+
+    @property
+    def name(self) -> str:
+        """What tables and titles call the problem."""
+        return self.id or type(self).__name__
+
+    @abstractmethod
+    def _evaluate(self, x: Tensor, rng: Rng) -> Evaluation:
+        """Return the evaluation of checked rows `x [n, d]`; draw from `rng` where values are noisy."""
+
+    def evaluate(self, x: Tensor, rng: Rng | None = None) -> Evaluation:
+        """Return values and violations of decisions on the selection split.
+
+        Args:
+            x: Decisions `[..., n, d]` (or one row `[d]`, answered with values `[m]`).
+            rng: Source of the noise, where the problem has any.
+
+        Raises:
+            ShapeError: If the rows do not have d columns.
+            InputError: If a row lies outside the space, or `_evaluate` answers with wrong shapes.
+        """
+        x = torch.as_tensor(x)
+        rows = self._checked(x)
+        out = self._answer(self._evaluate(rows, rng or Rng.from_seed(0)), rows.shape[0])
+        out = out.reshape(*x.shape[:-1])
+        if self._observer is not None:
+            self._observer.evaluated(x, out)
+        return out
+
+    def assess(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return held-out values `[n, m]` of decisions and extra columns; never reachable by a solver.
+
+        Deterministic problems without a held-out split measure the same again.
+        """
+        self.refuse_solving("assess")
+        return self._assess(self._checked(torch.as_tensor(x)))
+
+    def _assess(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        return self._answer(self._evaluate(x, Rng.from_seed(0).child("held-out")), x.shape[0]).values, {}
+
+    def losses(self, x: Tensor, rng: Rng) -> Tensor:
+        """Return surrogate losses `[P, m]` of rows `x [P, d]`, to be minimized, with gradients to x."""
+        return to_min(self._evaluate(x, rng).values, self.objectives)
+
+    def pareto_front(self, n: int | None = None) -> Tensor | None:
+        """Return n points `[n, m]` of the true front, all known points for None, or None where it is unknown."""
+        return None
+
+    def decode(self, x: Tensor) -> Any:
+        """Return what the user deploys for one decision row `x [d]`; the row itself unless overridden."""
+        return x
+
+    def describe(self) -> str:
+        """Return one line for tables and error messages."""
+        senses = ", ".join(f"{o.sense} {o.label}" for o in self.objectives)
+        return f"{self.name}: {self.space.dim} variables, {self.n_constraints} constraints; {senses}"
+
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Self:
+        """Return a copy that computes on `device` in `dtype`."""
+        twin = copy.copy(self)
+        if device is not None:
+            object.__setattr__(twin, "device", torch.device(device))
+        if dtype is not None:
+            check.that(dtype.is_floating_point, "dtype", "be a floating-point type", dtype)
+            object.__setattr__(twin, "dtype", dtype)
+        return twin
+
+    def observed(self, observer: Observer | None) -> Self:
+        """Return the handle that a solver gets: evaluations are reported, held-out data is out of reach."""
+        twin = copy.copy(self)
+        object.__setattr__(twin, "_observer", observer)
+        object.__setattr__(twin, "_solving", True)
+        return twin
+
+    def refuse_solving(self, method: str) -> None:
+        """Raise unless this is the user's own problem rather than a solver's handle."""
+        if self._solving:
+            raise ParetoError(f"`{method}` must not be called by a solver; it measures on held-out data")
+
+    def options(self) -> Mapping[str, Any] | None:
+        """Return constructor options as JSON-able data, or None where the problem cannot be rebuilt from them."""
+        instance: Any = self
+        if not self.id or not dataclasses.is_dataclass(instance):
+            return None
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(instance) if f.init}
+
+    def recipe(self) -> dict[str, Any] | None:
+        """Return id, options, dtype: what `problems.make` needs to rebuild the problem; None where it cannot."""
+        options = self.options()
+        if options is None:
+            return None
+        return {"id": self.id, "options": dict(options), "dtype": str(self.dtype).removeprefix("torch.")}
+
+    def fingerprint(self) -> str:
+        """Return a hash of everything that makes two problems the same one: a checkpoint's identity."""
+        content = {
+            "id": self.id or f"{type(self).__module__}.{type(self).__qualname__}",
+            "options": self.options(),
+            "objectives": [dataclasses.astuple(o) for o in self.objectives],
+            "space": self.space.describe(),
+            "n_constraints": self.n_constraints,
+            "measurement": dataclasses.asdict(self.protocol.measurement),
+            "dtype": str(self.dtype),
+        }
+        return hashlib.blake2b(json.dumps(content, sort_keys=True, default=str).encode(), digest_size=8).hexdigest()
+
+    def _checked(self, x: Tensor) -> Tensor:
+        d = self.space.dim
+        check.shape(
+            x.ndim >= 1 and x.shape[-1] == d, "x", f"have {d} columns, one per variable", f"shape {tuple(x.shape)}"
+        )
+        rows = x.reshape(-1, d).to(device=self.device, dtype=self.dtype)
+        inside = self.space.contains(rows)
+        if not bool(inside.all()):
+            first = int((~inside).nonzero()[0])
+            check.fail(
+                "x",
+                "lie in the space",
+                f"row {first} = {[round(v, 6) for v in rows[first].tolist()[:8]]}",
+                "`problem.space.project(x)` moves it inside",
+            )
+        return rows
+
+    def _answer(self, out: Evaluation, n: int) -> Evaluation:
+        name = f"{type(self).__name__}._evaluate"
+        check.that(isinstance(out, Evaluation), name, "return an Evaluation", type(out).__name__)
+        m, k = self.n_objectives, self.n_constraints
+        check.shape(
+            tuple(out.values.shape) == (n, m), name, f"return values of shape {(n, m)}", tuple(out.values.shape)
+        )
+        got = None if out.violations is None else tuple(out.violations.shape)
+        check.shape(
+            (k == 0 and got is None) or got == (n, k),
+            name,
+            f"return violations of shape {(n, k)}" if k else "return no violations (n_constraints is 0)",
+            got,
+        )
+        return out
