@@ -102,7 +102,7 @@ def non_dominated(
 ) -> Any:
     r"""Tell which points no other point dominates.
 
-    .. math:: a \prec b \iff a_i \le b_i \ \forall i \ \text{and} \ a_i < b_i \ \text{for some } i \quad \text{(minimization)}
+    .. math:: a \prec b \iff a_i \le b_i \ \forall i \ \text{and} \ a \ne b \quad \text{(minimization)}
 
     A row that is not finite is a failed candidate: it dominates nothing and is never in a front. With `violations`,
     dominance is constrained (Deb, Pratap, Agarwal and Meyarivan 2002): feasible points dominate all others, and while
@@ -196,7 +196,7 @@ def _tile(rows: Tensor) -> int:
     return max(16, int((TILE / rows.shape[0]) ** 0.5))
 
 
-def _filter_plain(rows: Tensor, alive: Tensor, keep_duplicates: bool, out: Tensor) -> None:  # noqa: FBT001
+def _filter_plain(rows: Tensor, alive: Tensor, keep_duplicates: bool, out: Tensor) -> None:
     """Fill `out` like the compiled `filter_stack`, by tiles of pairs in lexicographic order."""
     usable = alive & torch.isfinite(rows).all(-1)
     rows = torch.where(usable.unsqueeze(-1), rows, math.inf)

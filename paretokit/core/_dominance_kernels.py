@@ -1,3 +1,4 @@
+# mypy: ignore-errors
 """Compiled dominance: filtering and ranking of one set of rows, smaller better, callable from other kernels.
 
 Every kernel takes rows `F: float64[:, ::1]` and fills `out`. A row with a NaN or an infinite entry is a failed one:

@@ -1,4 +1,4 @@
-"""Reading of fronts, shared by dominance and every indicator: senses, masks, NaN, and the round trip through NumPy and torch."""
+"""Reading of fronts: senses, masks, NaN, and the round trip through NumPy and torch."""
 
 from __future__ import annotations
 
