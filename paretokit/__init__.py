@@ -1,1 +1,112 @@
-"""paretokit."""
+"""Multi-objective optimization and Pareto analysis on PyTorch.
+
+A `Problem` says what is traded off, a `Solver` searches it, a `Front` is what they agree on, and the indicators say
+how good it is:
+
+    import paretokit as pk
+
+    problem = pk.problems.DTLZ2(n_objectives=3)
+    result = pk.solve(problem, pk.solvers.NSGA3(), budget=pk.Budget(evaluations=20_000), seed=0)
+    choice = result.front.pick(preference=[0.2, 0.3, 0.5])
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from paretokit._version import __version__
+from paretokit.core import (
+    Binary,
+    Box,
+    Categorical,
+    CheckpointError,
+    Evaluation,
+    EvaluationError,
+    EvaluationProtocol,
+    Front,
+    InputError,
+    Integers,
+    Measurement,
+    MissingPackageError,
+    Mixed,
+    Objective,
+    ParetoError,
+    ParetoWarning,
+    Problem,
+    ProtocolError,
+    Rng,
+    Scoring,
+    Sequences,
+    ShapeError,
+    Solver,
+    UnknownNameError,
+    UnsupportedProblemError,
+)
+from paretokit.run import Archive, Budget, Checkpoint, Moment, Result, Session, solve, solve_many
+
+if TYPE_CHECKING:
+    from paretokit import decision, indicators, plots, problems, scalarization, solvers, testing
+    from paretokit.bench import compare
+
+_ROOMS = ("decision", "indicators", "plots", "problems", "scalarization", "solvers", "testing")
+
+__all__ = [
+    "Archive",
+    "Binary",
+    "Box",
+    "Budget",
+    "Categorical",
+    "Checkpoint",
+    "CheckpointError",
+    "Evaluation",
+    "EvaluationError",
+    "EvaluationProtocol",
+    "Front",
+    "InputError",
+    "Integers",
+    "Measurement",
+    "MissingPackageError",
+    "Mixed",
+    "Moment",
+    "Objective",
+    "ParetoError",
+    "ParetoWarning",
+    "Problem",
+    "ProtocolError",
+    "Result",
+    "Rng",
+    "Scoring",
+    "Sequences",
+    "Session",
+    "ShapeError",
+    "Solver",
+    "UnknownNameError",
+    "UnsupportedProblemError",
+    "__version__",
+    "compare",
+    "decision",
+    "indicators",
+    "plots",
+    "problems",
+    "scalarization",
+    "solve",
+    "solve_many",
+    "solvers",
+    "testing",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a room when it is first entered."""
+    if name in _ROOMS:
+        return importlib.import_module(f"paretokit.{name}")
+    if name == "compare":
+        from paretokit.bench import compare
+
+        return compare
+    raise AttributeError(f"module 'paretokit' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +22,16 @@ class Evaluation:
     values: Tensor
     violations: Tensor | None = None
     stderr: Tensor | None = None
+
+    @classmethod
+    def cat(cls, parts: Sequence[Evaluation]) -> Evaluation:
+        """Return the evaluations of `[n_i, m]` parts one below the other."""
+
+        def joined(name: str) -> Tensor | None:
+            tensors = [getattr(part, name) for part in parts]
+            return None if tensors[0] is None else torch.cat(tensors)
+
+        return cls(torch.cat([part.values for part in parts]), joined("violations"), joined("stderr"))
 
     @property
     def failed(self) -> Tensor:

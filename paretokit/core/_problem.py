@@ -8,7 +8,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from paretokit.core._errors import ParetoError
 from paretokit.core._evaluation import Evaluation
 from paretokit.core._objective import Objective, to_min
 from paretokit.core._protocol import EvaluationProtocol
-from paretokit.core._rng import Rng
+from paretokit.core._rng import Lanes, Rng
 from paretokit.core._space import Space
 
 
@@ -42,6 +42,7 @@ class Problem(ABC):
         front_kind: "exact" or "approximate" where `pareto_front` answers, else "unknown".
         dtype, device: Where values are computed; change them with `to`.
         deterministic: Whether equal decisions always give equal values.
+        held_out: Whether `assess` measures on data that `evaluate` never sees.
 
     >>> class Bowls(Problem):
     ...     objectives = (Objective("left"), Objective("right"))
@@ -60,9 +61,9 @@ class Problem(ABC):
     dtype: torch.dtype = torch.float64
     device: torch.device = torch.device("cpu")
     deterministic: bool = True
+    held_out: bool = False
     _observer: Observer | None = None
     _solving: bool = False
-    _cost_fields: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def n_objectives(self) -> int:
@@ -78,12 +79,12 @@ class Problem(ABC):
     def _evaluate(self, x: Tensor, rng: Rng) -> Evaluation:
         """Return the evaluation of checked rows `x [n, d]`; draw from `rng` where values are noisy."""
 
-    def evaluate(self, x: Tensor, rng: Rng | None = None) -> Evaluation:
+    def evaluate(self, x: Tensor, rng: Rng | Lanes | None = None) -> Evaluation:
         """Return values and violations of decisions on the selection split.
 
         Args:
             x: Decisions `[..., n, d]` (or one row `[d]`, answered with values `[m]`).
-            rng: Source of the noise, where the problem has any.
+            rng: Source of the noise, where the problem has any; `Lanes` give each member of `x [P, n, d]` its own.
 
         Raises:
             ShapeError: If the rows do not have d columns.
@@ -91,7 +92,13 @@ class Problem(ABC):
         """
         x = torch.as_tensor(x)
         rows = self._checked(x)
-        out = self._answer(self._evaluate(rows, rng or Rng.from_seed(0)), rows.shape[0])
+        if isinstance(rng, Lanes) and self.deterministic:
+            rng = None
+        if isinstance(rng, Lanes):
+            members = zip(rows.chunk(len(rng)), rng.rngs, strict=True)
+            out = Evaluation.cat([self._answer(self._evaluate(own, lane), own.shape[0]) for own, lane in members])
+        else:
+            out = self._answer(self._evaluate(rows, rng or Rng.from_seed(0)), rows.shape[0])
         out = out.reshape(*x.shape[:-1])
         if self._observer is not None:
             self._observer.evaluated(x, out)
