@@ -41,4 +41,4 @@ def __getattr__(name: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-__all__ = sorted([*_CLASSES, *_FUNCTIONS, "list", "make"])  # noqa: PLE0605
+__all__ = sorted([*_CLASSES, *_FUNCTIONS, "list", "make"])

@@ -1,0 +1,117 @@
+"""Evenly spread points of fronts: simplex lattices, cubes, unions of intervals, thinning."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+DEFAULT = 1000  # points of a continuous front unless the caller says how many
+
+Intervals = Sequence[tuple[float, float]]
+
+
+def lattice(m: int, partitions: int) -> Tensor:
+    """Return all points of the unit simplex with coordinates ``i / partitions`` (Das and Dennis, 1998), `[n, m]`."""
+    bars = torch.tensor(list(itertools.combinations(range(partitions + m - 1), m - 1)), dtype=torch.float64)
+    bars = bars.reshape(-1, m - 1)
+    ends = torch.full((bars.shape[0], 1), -1.0, dtype=torch.float64)
+    counts = torch.diff(torch.cat([ends, bars, ends + partitions + m], 1), dim=1) - 1
+    return counts / partitions
+
+
+def simplex(n: int, m: int) -> Tensor:
+    """Return at least n points of the unit simplex, corners included, `[>= n, m]`.
+
+    One lattice where it has inner points; else, from five objectives on, a second one shrunk by half towards the
+    center (Deb and Jain, 2014).
+    """
+    if m == 1:
+        return torch.ones(1, 1, dtype=torch.float64)
+    partitions = 1
+    while math.comb(partitions + m - 1, m - 1) < n:
+        partitions += 1
+    if partitions >= m:
+        return lattice(m, partitions)
+    outer = 1
+    while math.comb(outer + m - 1, m - 1) + math.comb(max(outer, 2) - 1 + m - 1, m - 1) < n:
+        outer += 1
+    inner = 0.5 * lattice(m, max(outer, 2) - 1) + 0.5 / m
+    return torch.cat([lattice(m, outer), inner])
+
+
+def cube(n: int, d: int) -> Tensor:
+    """Return n evenly spread points of the unit cube `[n, d]`; corners first where they are few.
+
+    A grid in one dimension, else the Kronecker sequence of the generalized golden ratio (Roberts, 2018).
+    """
+    if d == 1:
+        return torch.linspace(0, 1, n, dtype=torch.float64)[:, None]
+    corners = torch.empty(0, d, dtype=torch.float64)
+    if 2**d <= n // 2:
+        corners = torch.tensor(list(itertools.product((0.0, 1.0), repeat=d)), dtype=torch.float64)
+    ratio = 2.0
+    for _ in range(64):
+        ratio = (1 + ratio) ** (1 / (d + 1))
+    steps = ratio ** -torch.arange(1, d + 1, dtype=torch.float64)
+    counts = torch.arange(1, n - corners.shape[0] + 1, dtype=torch.float64)[:, None]
+    return torch.cat([corners, (0.5 + counts * steps) % 1])
+
+
+def along(t: Tensor, intervals: Intervals) -> Tensor:
+    """Return t in [0, 1] mapped onto a union of intervals, in proportion to their lengths, ends included."""
+    out = torch.full_like(t, intervals[-1][1])
+    left = t * sum(b - a for a, b in intervals)
+    open_ = torch.ones_like(t, dtype=torch.bool)
+    for a, b in intervals:
+        here = open_ & (left <= b - a)
+        out = torch.where(here, (a + left).clamp(max=b), out)
+        open_ = open_ & ~here
+        left = left - (b - a)
+    return out
+
+
+def grid(n: int, intervals: Intervals) -> Tensor:
+    """Return n ordered points of a union of intervals, every interval's ends included where n allows, `[n]`."""
+    if n < 2 * len(intervals):
+        return along(torch.linspace(0, 1, n, dtype=torch.float64), intervals)
+    total = sum(b - a for a, b in intervals)
+    free = n - 2 * len(intervals)
+    shares = [free * (b - a) / total for a, b in intervals]
+    sizes = [2 + int(share) for share in shares]
+    for i in sorted(range(len(shares)), key=lambda i: int(shares[i]) - shares[i])[: n - sum(sizes)]:
+        sizes[i] += 1
+    return torch.cat([torch.linspace(a, b, s, dtype=torch.float64) for (a, b), s in zip(intervals, sizes, strict=True)])
+
+
+def thin(points: Tensor, n: int) -> Tensor:
+    """Return n of the points `[k >= n, m]`, spread out: the best of each objective, then always the farthest left.
+
+    Greedy k-center (Gonzalez, 1985) after scaling each objective to its range. Cost O(n k m).
+    """
+    if points.shape[0] <= n:
+        return points
+    span = (points.amax(0) - points.amin(0)).clamp_min(1e-300)
+    scaled = (points - points.amin(0)) / span
+    chosen = list(dict.fromkeys(scaled.argmin(0).tolist() + scaled.argmax(0).tolist()))[:n]
+    gap = (scaled[:, None] - scaled[chosen]).square().sum(-1).amin(1)
+    while len(chosen) < n:
+        farthest = int(gap.argmax())
+        chosen.append(farthest)
+        gap = torch.minimum(gap, (scaled - scaled[farthest]).square().sum(-1))
+    return points[sorted(chosen)]
+
+
+def thinned(surface: Callable[[int], Tensor], n: int | None) -> Tensor:
+    """Return n spread points of a surface whose sampler may give any number of rows; all of `DEFAULT` for None."""
+    if n is None:
+        return surface(DEFAULT)
+    asked = n
+    points = surface(asked)
+    while points.shape[0] < n:
+        asked *= 2
+        points = surface(asked)
+    return thin(points, n)
