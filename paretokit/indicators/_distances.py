@@ -86,7 +86,8 @@ def igd(
 ) -> Any:
     r"""Inverted generational distance: mean distance from each reference point to the nearest point of the front.
 
-    .. math:: \text{IGD}_p(A, R) = \Bigl( \tfrac{1}{|R|} \sum_{r \in R} \min_{a \in A} \lVert a - r \rVert_2^p \Bigr)^{1/p}
+    .. math:: \text{IGD}_p(A, R) = \Bigl( \tfrac{1}{|R|} \sum_{r \in R} \min_{a \in A}
+        \lVert a - r \rVert_2^p \Bigr)^{1/p}
 
     Smaller is better; +inf for an empty front. Not Pareto compliant: a better front may score worse (see `igd_plus`).
     Rows that are not finite are failed candidates and do not count. Differentiable with respect to tensors.
@@ -155,7 +156,8 @@ def gd(
 ) -> Any:
     r"""Generational distance: mean distance from each point of the front to the nearest reference point.
 
-    .. math:: \text{GD}_p(A, R) = \Bigl( \tfrac{1}{|A|} \sum_{a \in A} \min_{r \in R} \lVert a - r \rVert_2^p \Bigr)^{1/p}
+    .. math:: \text{GD}_p(A, R) = \Bigl( \tfrac{1}{|A|} \sum_{a \in A} \min_{r \in R}
+        \lVert a - r \rVert_2^p \Bigr)^{1/p}
 
     A single point on the reference set is perfect, so read it beside a measure of extent. `variant="veldhuizen"` with
     p = 2 is the original :math:`\sqrt{\sum d^2} / |A|` (also EvoX). Arguments, edge cases and cost are those of `igd`.

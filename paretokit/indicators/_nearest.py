@@ -32,6 +32,8 @@ class Cost(IntEnum):
     """sum_i |c_i - q_i|."""
     TCHEBYCHEFF = 4
     """max_i q_i c_i + rho sum_i q_i c_i."""
+    TCHEBYCHEFF_PLAIN = 5
+    """max_i q_i c_i + rho sum_i c_i."""
 
 
 def usable(points: Points) -> tuple[Tensor, Tensor]:
@@ -115,22 +117,23 @@ def _nearest_plain(
 
 def _cost(query: Tensor, candidate: Tensor, cost: Cost, rho: float) -> Tensor:
     total: Tensor | None = None
-    linear: Tensor | None = None
+    extra: Tensor | None = None
     for j in range(query.shape[-1]):
         q, c = query[:, :, None, j], candidate[:, None, :, j]
-        term = c * q if cost is Cost.TCHEBYCHEFF else c - q
-        if cost is Cost.TCHEBYCHEFF and rho > 0:
-            linear = term if linear is None else linear + term
+        worst = cost not in (Cost.EUCLIDEAN, Cost.SHORTFALL, Cost.TAXICAB)
+        term = c * q if cost >= Cost.TCHEBYCHEFF else c - q
+        if cost >= Cost.TCHEBYCHEFF and rho > 0:
+            part = rho * (term if cost is Cost.TCHEBYCHEFF else c)
+            extra = part if extra is None else extra + part
         elif cost is Cost.EUCLIDEAN:
             term = term.square_()
         elif cost is Cost.SHORTFALL:
             term = term.clamp_min_(0).square_()
         elif cost is Cost.TAXICAB:
             term = term.abs_()
-        worst = cost in (Cost.WORST, Cost.TCHEBYCHEFF)
         total = term if total is None else torch.maximum(total, term) if worst else total + term
     assert total is not None
-    return total if linear is None else total + rho * linear
+    return total if extra is None else total + extra
 
 
 def take(rows: Tensor, index: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ import numpy as np
 
 from paretokit.core._kernel import jit
 
-EUCLIDEAN, SHORTFALL, WORST, TAXICAB, TCHEBYCHEFF = 0, 1, 2, 3, 4
+EUCLIDEAN, SHORTFALL, WORST, TAXICAB, TCHEBYCHEFF = 0, 1, 2, 3, 4  # and 5, its sum without the query
 BLOCK = 512
 
 
@@ -36,9 +36,9 @@ def _costs(query, columns, begin, end, kind, rho, cost):
             for i in range(size):
                 d = column[i] * q
                 cost[i] = d if j == 0 else max(cost[i], d)
-    if kind == TCHEBYCHEFF and rho > 0.0:
+    if kind >= TCHEBYCHEFF and rho > 0.0:
         for j in range(columns.shape[0]):
-            q = rho * query[j]
+            q = rho * query[j] if kind == TCHEBYCHEFF else rho
             column = columns[j, begin:end]
             for i in range(size):
                 cost[i] += q * column[i]

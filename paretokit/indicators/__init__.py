@@ -1,0 +1,63 @@
+"""How good is a front? Batched over leading axes, ragged by mask, NumPy in and NumPy out, tensor in and tensor out.
+
+    from paretokit import indicators
+
+    indicators.igd_plus(values, true_front)                          # [*batch, n, m] -> [*batch]
+    indicators.r2(values, indicators.simplex_lattice(3, 13), utopian_point=[0, 0, 0])
+    indicators.epsilon_additive(values, other, maximize=[True, False, True])
+
+Every indicator reads values in the user's own senses (`maximize`), takes rows that are not finite for failed
+candidates, which do not count, and gives an empty front the worst value. Indicators of tensors carry gradients where
+the mathematics has them.
+"""
+
+from paretokit.core import non_dominated, pareto_rank
+from paretokit.indicators._coverage import cardinality, coverage
+from paretokit.indicators._distances import averaged_hausdorff, gd, gd_plus, igd, igd_plus
+from paretokit.indicators._entropy import pc_entropy
+from paretokit.indicators._epsilon import epsilon_additive, epsilon_multiplicative
+from paretokit.indicators._r2 import R2Convention, r2, r2_conventions
+from paretokit.indicators._reference import ideal_point, infer_reference_point, nadir_point
+from paretokit.indicators._spacing import spacing, spread
+from paretokit.indicators._sparsity import sparsity
+from paretokit.indicators._utility import expected_utility, maximum_utility_loss
+from paretokit.indicators._weights import (
+    cmorl_weights,
+    dirichlet_weights,
+    lattice_size,
+    riesz_energy_points,
+    simplex_lattice,
+    two_layer_lattice,
+)
+
+__all__ = [
+    "R2Convention",
+    "averaged_hausdorff",
+    "cardinality",
+    "cmorl_weights",
+    "coverage",
+    "dirichlet_weights",
+    "epsilon_additive",
+    "epsilon_multiplicative",
+    "expected_utility",
+    "gd",
+    "gd_plus",
+    "ideal_point",
+    "igd",
+    "igd_plus",
+    "infer_reference_point",
+    "lattice_size",
+    "maximum_utility_loss",
+    "nadir_point",
+    "non_dominated",
+    "pareto_rank",
+    "pc_entropy",
+    "r2",
+    "r2_conventions",
+    "riesz_energy_points",
+    "simplex_lattice",
+    "spacing",
+    "sparsity",
+    "spread",
+    "two_layer_lattice",
+]
