@@ -1,0 +1,52 @@
+"""What searches: native solvers, and every static multi-objective algorithm of pymoo and pygmo.
+
+pk.solvers.NSGA3(partitions=12)
+pk.solvers.pymoo("SMSEMOA", pop_size=50)
+pk.solvers.list()
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from paretokit.solvers._registry import NATIVE, SolverRecord, SolverTable, make
+from paretokit.solvers._registry import table as list  # noqa: A004 - the contract's word
+
+if TYPE_CHECKING:
+    from paretokit.solvers.evolutionary._moead import MOEAD
+    from paretokit.solvers.evolutionary._nsga2 import NSGA2
+    from paretokit.solvers.evolutionary._nsga3 import NSGA3
+    from paretokit.solvers.evolutionary._pygmo import PygmoSolver, pygmo
+    from paretokit.solvers.evolutionary._pymoo import PymooSolver, pymoo
+    from paretokit.solvers.evolutionary._random import QuasiRandomSearch, RandomSearch
+    from paretokit.solvers.evolutionary._smsemoa import SMSEMOA
+
+__all__ = [
+    "MOEAD",
+    "NSGA2",
+    "NSGA3",
+    "SMSEMOA",
+    "PygmoSolver",
+    "PymooSolver",
+    "QuasiRandomSearch",
+    "RandomSearch",
+    "SolverRecord",
+    "SolverTable",
+    "list",
+    "make",
+    "pygmo",
+    "pymoo",
+]
+
+_ADAPTERS = {"PygmoSolver": "_pygmo", "PymooSolver": "_pymoo", "pygmo": "_pygmo", "pymoo": "_pymoo"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a solver when it is first named."""
+    if name in NATIVE:
+        module, _, attribute = NATIVE[name].partition(":")
+        return getattr(importlib.import_module(module), attribute)
+    if name in _ADAPTERS:
+        return getattr(importlib.import_module(f"paretokit.solvers.evolutionary.{_ADAPTERS[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
