@@ -14,7 +14,8 @@ from paretokit.core import _check as check
 from paretokit.core._io import Array, Return, Senses, as_array, as_tensor, flip, read_mask, senses
 from paretokit.core._kernel import KernelModule
 
-KERNELS = KernelModule("paretokit.core._dominance_kernels", compile_seconds=12.0)
+RANKING = KernelModule("paretokit.core._dominance_kernels", compile_seconds=8.0)
+FILTERING = KernelModule("paretokit.core._filter_kernels", compile_seconds=12.0)
 TILE = 1 << 22  # pairs compared at once by the torch path: 4 MB of Booleans
 PAIR_SECONDS = 1e-9  # of the torch path, one objective of one pair on one core; decides when compiling pays
 THREAD_ROWS = 20_000  # rows of a stack above which a second thread pays
@@ -71,16 +72,16 @@ def _read_violations(violations: Array, rows: Tensor) -> Tensor:
     return total.contiguous()
 
 
-def _run(function: str, plain: Callable[..., None], rows: Tensor, *args: Any) -> None:
+def _run(kernels: KernelModule, function: str, plain: Callable[..., None], rows: Tensor, *args: Any) -> None:
     """Fill the last argument for a stack of sets `rows [b, n, m]`, compiled on the CPU where that pays."""
     b, n, m = rows.shape
     if rows.device.type != "cpu":
         plain(rows, *args)
         return
-    if not KERNELS.worth(b * n * n * m * PAIR_SECONDS):
-        KERNELS.run(function, plain, rows, *args)
+    if not kernels.worth(b * n * n * m * PAIR_SECONDS):
+        kernels.run(function, plain, rows, *args)
         return
-    kernel = getattr(KERNELS.load(), function)
+    kernel = getattr(kernels.load(), function)
     arrays = [a.numpy() if isinstance(a, Tensor) else a for a in (rows, *args)]
     threads = min(b, torch.get_num_threads()) if b * n > THREAD_ROWS else 1
     if threads <= 1:
@@ -133,7 +134,7 @@ def non_dominated(
     n, m = rows.shape[-2:]
     if out.numel():
         stack = rows.reshape(-1, n, m), alive.reshape(-1, n), keep_duplicates, out.view(-1, n)
-        _run("filter_stack", _filter_plain, *stack)
+        _run(FILTERING, "filter_stack", _filter_plain, *stack)
     return give(out)
 
 
@@ -169,7 +170,7 @@ def pareto_rank(
     n, m = rows.shape[-2:]
     if out.numel():
         stack = rows.reshape(-1, n, m), total.reshape(-1, n), alive.reshape(-1, n), out.view(-1, n)
-        _run("rank_stack", _rank_plain, *stack)
+        _run(RANKING, "rank_stack", _rank_plain, *stack)
     return give(out)
 
 

@@ -1,0 +1,11 @@
+"""Conformance kits: public checks that our own tests run over the registries.
+
+A new problem, solver or indicator is tested by existing: `check_problem(MyProblem())`, `check_solver(MySolver())`,
+`check_indicator(my_indicator)`. Each raises `AssertionError` with one line that says which rule is broken.
+"""
+
+from paretokit.testing._indicator import check_indicator
+from paretokit.testing._problem import check_problem
+from paretokit.testing._solver import check_solver
+
+__all__ = ["check_indicator", "check_problem", "check_solver"]
