@@ -1,0 +1,174 @@
+"""Compute the fronts that the engineering problems ship, and the ideal and nadir points beside them.
+
+    python -m benchmarks.re_fronts [id ...] [--generations 400] [--seeds 2]
+
+Fronts are approximate: the non-dominated union of pymoo's NSGA-II (2 objectives) or NSGA-III/AGE-MOEA (more) over
+seeds and of the whole history, refined by a local search whose steps shrink. Gear trains are enumerated. At most 500
+points are kept, farthest first in values scaled to [0, 1]. Extremes are taken before points are dropped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from paretokit.core import Rng, non_dominated, to_min
+
+FOLDER = Path(__file__).parent.parent / "paretokit" / "problems" / "engineering"
+POINTS = 500
+
+
+def problem_of(name):
+    import importlib
+
+    from paretokit.problems.engineering import ENGINEERING
+
+    module, _, cls = ENGINEERING[name].partition(":")
+    return getattr(importlib.import_module(module), cls)()
+
+
+def best(problem, x: Tensor, cap: int) -> tuple[Tensor, Tensor]:
+    """Return the feasible, non-dominated rows and their values (minimized), at most `cap`, farthest first."""
+    evaluation = problem.evaluate(x)
+    values = to_min(evaluation.values, problem.objectives)
+    ok = (evaluation.total_violation <= 0).nonzero().flatten()
+    x, values = x[ok], values[ok]
+    keep = non_dominated(values, keep_duplicates=False)
+    x, values = x[keep], values[keep]
+    if len(values) > cap:
+        keep = farthest(values, cap)
+        x, values = x[keep], values[keep]
+    return x, values
+
+
+def scaled(values: Tensor) -> Tensor:
+    low, high = values.amin(0), values.amax(0)
+    return (values - low) / (high - low).clamp_min(1e-300)
+
+
+def farthest(values: Tensor, count: int) -> Tensor:
+    """Return the order in which each point is the one farthest from those before it, starting with the extremes."""
+    unit = scaled(values)
+    chosen = list(dict.fromkeys(unit.argmin(0).tolist()))
+    distance = torch.cdist(unit, unit[chosen]).amin(1)
+    while len(chosen) < min(count, len(unit)):
+        next_one = int(distance.argmax())
+        chosen.append(next_one)
+        distance = torch.minimum(distance, (unit - unit[next_one]).norm(dim=1))
+    return torch.tensor(chosen)
+
+
+def evolve(problem, seed: int, generations: int) -> Tensor:
+    """Return every decision that pymoo found non-dominated in one run."""
+    from pymoo.algorithms.moo.age import AGEMOEA
+    from pymoo.algorithms.moo.nsga2 import NSGA2
+    from pymoo.core.problem import Problem
+    from pymoo.optimize import minimize
+
+    space = problem.space
+
+    class Wrapped(Problem):
+        def __init__(self):
+            super().__init__(
+                n_var=space.dim,
+                n_obj=problem.n_objectives,
+                n_ieq_constr=problem.n_constraints,
+                xl=space.lower.numpy(),
+                xu=space.upper.numpy(),
+            )
+
+        def _evaluate(self, x, out, *args, **kwargs):
+            result = problem.evaluate(space.project(torch.from_numpy(x)))
+            out["F"] = np.nan_to_num(to_min(result.values, problem.objectives).numpy(), nan=1e30, posinf=1e30)
+            if problem.n_constraints:
+                out["G"] = np.nan_to_num(result.violations.numpy(), nan=1e30, posinf=1e30)
+
+    algorithm = NSGA2(pop_size=300) if problem.n_objectives == 2 or seed % 2 else AGEMOEA(pop_size=200)
+    found = minimize(Wrapped(), algorithm, ("n_gen", generations), seed=seed).pop.get("X")
+    return space.project(torch.from_numpy(np.asarray(found, dtype=float)))
+
+
+def refine(problem, x: Tensor, rng: Rng, rounds: int) -> Tensor:
+    """Return the front after random steps around it, along it (differences of neighbors) and of shrinking size."""
+    space = problem.space
+    width = space.upper - space.lower
+    x, _ = best(problem, x, 2000)
+    for step in range(rounds):
+        lane = rng.child(step)
+        n = len(x)
+        size = 0.3 * 10.0 ** (-5.0 * lane.uniform(4 * n, 1))
+        base, a, b = (x[lane.child(k).integers(n, 4 * n)] for k in ("base", "a", "b"))
+        mask = lane.child("mask").uniform(4 * n, space.dim) < 0.6
+        along = (a - b) * lane.child("along").uniform(4 * n, 1)
+        jump = torch.where(lane.child("kind").uniform(4 * n, 1) < 0.3, along, lane.child("z").normal(4 * n, 1) * 0)
+        noise = lane.child("noise").normal(4 * n, space.dim) * width * size
+        trial = space.project(base + torch.where(mask, noise, 0.0) + jump)
+        x, _ = best(problem, torch.cat([x, trial]), 2000)
+    return x
+
+
+def gears() -> Tensor:
+    """Return one design of every distinct product ratio: all that matters of all designs, by largest gear."""
+    teeth = torch.arange(12.0, 61.0, dtype=torch.float64)
+    pairs = torch.combinations(teeth, 2, with_replacement=True)
+    found = []
+    for largest in range(12, 61):
+        inside = pairs[(pairs <= largest).all(1)]
+        product = inside.prod(1)
+        error = (6.931 - product[None, :] / product[:, None]).abs()
+        row, column = divmod(int(error.argmin()), len(inside))
+        found.append(torch.cat([inside[row], inside[column]]))
+    return torch.stack(found)
+
+
+def front_of(name: str, generations: int, seeds: int) -> tuple[Tensor, Tensor]:
+    problem = problem_of(name)
+    if name in ("re36-v1", "cre25-v1"):
+        return best(problem, gears(), 10**9)
+    runs = [evolve(problem, seed, generations) for seed in range(1, seeds + 1)]
+    start = torch.cat([*runs, problem.space.sample(20000, Rng.from_seed(0))])
+    return best(problem, refine(problem, start, Rng.from_seed(1).child(name), generations // 2), 10**9)
+
+
+def main() -> None:
+    from paretokit.problems.engineering import ENGINEERING
+    from paretokit.problems.engineering._scoring import EXTREMES
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("ids", nargs="*", default=[])
+    parser.add_argument("--generations", type=int, default=300)
+    parser.add_argument("--seeds", type=int, default=2)
+    chosen = parser.parse_args()
+    extremes = dict(EXTREMES)
+    for name in chosen.ids or [i for i in ENGINEERING if i != "re91-v1"]:
+        began = time.perf_counter()
+        problem = problem_of(name)
+        if name == "re21-v1":
+            values, x = to_min(problem.pareto_front(5000), problem.objectives), None
+        else:
+            x, values = front_of(name, chosen.generations, chosen.seeds)
+        ends = to_min(torch.stack([values.amin(0), values.amax(0)]), problem.objectives)
+        extremes[name] = tuple(tuple(float(f"{v:.9g}") for v in point) for point in ends.tolist())
+        if x is not None:
+            keep = farthest(values, POINTS)
+            data = {"x": x[keep], "values": problem.evaluate(x[keep]).values}
+            save_file({k: v.contiguous() for k, v in data.items()}, FOLDER / "data" / f"{name}.safetensors")
+        print(f"{name}: {len(values)} points, {extremes[name]}, {time.perf_counter() - began:.0f} s", flush=True)
+        write(extremes)
+
+
+def write(extremes) -> None:
+    path = FOLDER / "_scoring.py"
+    head = path.read_text().partition("EXTREMES:")[0]
+    rows = "".join(f'    "{name}": ({ideal}, {nadir}),\n' for name, (ideal, nadir) in sorted(extremes.items()))
+    path.write_text(f"{head}EXTREMES: Mapping[str, tuple[Point, Point]] = {{\n{rows}}}\n")
+
+
+if __name__ == "__main__":
+    main()
