@@ -70,15 +70,9 @@ def reduce(D: Matrix, s: int, n: int, U: Vector, w: Any) -> int:
 
 
 @jit()
-def free(D: Matrix, s: int, n: int, boxes: Matrix, scratch: Any, depth: int, w: Any) -> float:
-    """Return the volume of the box ``boxes[depth]`` that no row s … s + n - 1 covers; rows as `reduce` leaves them."""
+def pivot(D: Matrix, s: int, n: int, U: Vector, order: Any, count: Any, w: Any) -> int:
+    """Return the row that covers most of the box U; sort the objectives by the number of rows below it."""
     m = len(w)
-    U = boxes[depth]
-    if n == 0:
-        total = 1.0
-        for j in range(m):
-            total *= U[j]
-        return total
     p, best = s, -1.0
     for r in range(s, s + n):
         v = 1.0
@@ -86,7 +80,6 @@ def free(D: Matrix, s: int, n: int, boxes: Matrix, scratch: Any, depth: int, w: 
             v *= U[j] - D[r, j]
         if v > best:
             p, best = r, v
-    order, count = scratch[2 * depth], scratch[2 * depth + 1]
     for j in range(m):
         count[j] = 0
     for r in range(s, s + n):
@@ -98,50 +91,97 @@ def free(D: Matrix, s: int, n: int, boxes: Matrix, scratch: Any, depth: int, w: 
             order[k] = order[k - 1]
             k -= 1
         order[k] = j
-    V = boxes[depth + 1]
-    total = 0.0
-    for k in range(m):
-        i = order[k]
-        if D[p, i] <= 0:
-            continue
-        for j in range(m):
-            V[j] = U[j]
-        for q in range(k):
-            V[order[q]] -= D[p, order[q]]
-        V[i] = D[p, i]
-        Q, t = D, s + n
-        if t + count[i] > D.shape[0]:
-            Q, t = np.empty((count[i] + max(count[i], GROW), D.shape[1])), 0
-        size = slab(D, s, n, p, order, k, Q, t, w)
-        size = reduce(Q, t, size, V, w)
-        if size >= 0:
-            total += free(Q, t, size, boxes, scratch, depth + 1, w)
-    return total
+    return p
 
 
 @jit()
-def slab(D: Matrix, s: int, n: int, p: int, order: Any, k: int, Q: Matrix, t: int, w: Any) -> int:
-    """Write the rows that reach slab k of pivot p to Q from row t, seen from the slab's corner; return their number."""
+def box(U: Vector, w: Any) -> Any:
+    """Return the product of m sides."""
+    v = 1.0
+    for j in range(len(w)):
+        v *= U[j]
+    return v
+
+
+@jit()
+def free(D: Matrix, n: int, boxes: Matrix, scratch: Any, w: Any) -> Any:
+    """Return the volume of the box ``boxes[0]`` that none of the first n rows covers; rows as `reduce` leaves them.
+
+    The tree is walked with an explicit stack (numba cannot cache recursive functions safely); see `volume` of QHV-II.
+    `scratch` holds the order and the counts of every level, `[2, levels, m]` integers.
+    """
+    m = len(w)
+    if n == 0:
+        return box(boxes[0], w)
+    order, count = scratch[0], scratch[1]
+    start, rows, head, turn = (
+        np.zeros(n + 1, np.int64),
+        np.zeros(n + 1, np.int64),
+        np.zeros(n + 1, np.int64),
+        np.zeros(n + 1, np.int64),
+    )
+    sums = np.zeros(n + 1)
+    d = 0
+    rows[0] = n
+    head[0] = pivot(D, 0, n, boxes[0], order[0], count[0], w)
+    while d >= 0:
+        at = turn[d]
+        if at == m:
+            if d > 0:
+                sums[d - 1] += sums[d]
+            d -= 1
+            continue
+        turn[d] = at + 1
+        p, i = head[d], order[d, at]
+        if D[p, i] <= 0:
+            continue
+        U, V = boxes[d], boxes[d + 1]
+        for j in range(m):
+            V[j] = U[j]
+        for q in range(at):
+            V[order[d, q]] -= D[p, order[d, q]]
+        V[i] = D[p, i]
+        t = start[d] + rows[d]
+        if t + count[d, i] > D.shape[0]:
+            larger = np.empty((2 * D.shape[0] + count[d, i], m))
+            larger[:t] = D[:t]
+            D = larger
+        size = slab(D, start[d], rows[d], p, order[d], at, t, w)
+        size = reduce(D, t, size, V, w)
+        if size == 0:
+            sums[d] += box(V, w)
+        elif size > 0:
+            d += 1
+            start[d], rows[d], turn[d], sums[d] = t, size, 0, 0.0
+            head[d] = pivot(D, t, size, V, order[d], count[d], w)
+    return sums[0]
+
+
+@jit()
+def slab(D: Matrix, s: int, n: int, p: int, order: Any, k: int, t: int, w: Any) -> int:
+    """Write the rows that reach slab k of pivot p behind row t, seen from the slab's corner; return their number."""
     m = len(w)
     i = order[k]
     size = 0
     for r in range(s, s + n):
         if D[r, i] < D[p, i]:
             for j in range(m):
-                Q[t + size, j] = D[r, j]
+                D[t + size, j] = D[r, j]
             for q in range(k):
                 j = order[q]
-                Q[t + size, j] = max(D[r, j] - D[p, j], 0.0)
+                D[t + size, j] = max(D[r, j] - D[p, j], 0.0)
             size += 1
     return size
 
 
 @jit()
-def alone(p: Vector, A: Matrix, skip: int, ref: Vector, D: Matrix, boxes: Matrix, scratch: Any, w: Any) -> float:
+def alone(p: Vector, A: Matrix, skip: int, worse: int, ref: Vector, room: Any, w: Any) -> Any:
     """Return the volume that p dominates and no row of A does (row `skip` left out); inf for an unbounded region.
 
-    Rows that p weakly dominates never matter, except that an equal row takes everything.
+    An equal row takes everything. Rows that p dominates count where `worse` is 1. `room` holds the buffers of
+    `rooms`.
     """
+    D, boxes, scratch = room
     m = len(w)
     U = boxes[0]
     unbounded = False
@@ -151,28 +191,23 @@ def alone(p: Vector, A: Matrix, skip: int, ref: Vector, D: Matrix, boxes: Matrix
         U[j] = ref[j] - p[j]
         unbounded |= p[j] == -np.inf
     for r in range(A.shape[0]):  # cuts first: they make most of the others fall outside the box
-        if r == skip:
-            continue
-        above, at = 0, 0
+        above, at, below = 0, 0, worse > 0
         for j in range(m):
             if A[r, j] > p[j]:
                 above += 1
                 at = j
+            below |= A[r, j] < p[j]
+        if r == skip:
+            continue
         if above == 0:
             return 0.0
-        if above == 1 and m > 1:
-            below = False
-            for j in range(m):
-                below |= A[r, j] < p[j]
-            if below:
-                U[at] = min(U[at], A[r, at] - p[at])
+        if above == 1 and below:
+            U[at] = min(U[at], A[r, at] - p[at])
     if unbounded:
         return np.inf
     n = 0
     for r in range(A.shape[0]):
-        if r == skip:
-            continue
-        inside, below = True, False
+        inside, below = r != skip, worse > 0
         for j in range(m):
             inside &= A[r, j] - p[j] < U[j]
             below |= A[r, j] < p[j]
@@ -181,25 +216,31 @@ def alone(p: Vector, A: Matrix, skip: int, ref: Vector, D: Matrix, boxes: Matrix
                 D[n, j] = max(A[r, j] - p[j], 0.0)
             n += 1
     n = reduce(D, 0, n, U, w)
-    return 0.0 if n < 0 else free(D, 0, n, boxes, scratch, 0, w)
+    return 0.0 if n < 0 else free(D, n, boxes, scratch, w)
+
+
+@jit()
+def rooms(n: int, m: int) -> tuple[Matrix, Matrix, Any]:
+    """Return buffers for n neighbors: rows, boxes a level, orders and counts a level."""
+    return np.empty((n + min(n * n, GROW), m)), np.empty((n + 2, m)), np.empty((2, n + 2, m), np.int64)
 
 
 @jit()
 def contributions(A: Matrix, ref: Vector, first: int, last: int, out: Vector, w: Any) -> None:
-    """Fill ``out[first:last]`` with the exclusive volumes of these rows among all rows."""
+    """Fill ``out[first:last]`` with the exclusive volumes of these rows among the non-dominated ones."""
     n, m = A.shape
-    D, boxes, scratch = np.empty((n + GROW, m)), np.empty((n + 2, m)), np.empty((2 * n + 4, m), np.int64)
+    room = rooms(n, m)
     for i in range(first, last):
-        out[i] = alone(A[i], A, i, ref, D, boxes, scratch, w)
+        out[i] = alone(A[i], A, i, 0, ref, room, w)
 
 
 @jit()
 def improvements(C: Matrix, A: Matrix, ref: Vector, first: int, last: int, out: Vector, w: Any) -> None:
     """Fill ``out[first:last]`` with the volumes that these rows of C would add to A, each alone."""
     n, m = A.shape
-    D, boxes, scratch = np.empty((n + GROW, m)), np.empty((n + 2, m)), np.empty((2 * n + 4, m), np.int64)
+    room = rooms(n, m)
     for i in range(first, last):
-        out[i] = alone(C[i], A, -1, ref, D, boxes, scratch, w)
+        out[i] = alone(C[i], A, -1, 1, ref, room, w)
 
 
 @jit()
@@ -209,7 +250,7 @@ def facets(A: Matrix, ref: Vector, first: int, last: int, out: Matrix, w: Any) -
     Facet i of a point p is the face of its box through p, normal to axis i; covered by the rows q with q_i ≤ p_i.
     """
     n, m = A.shape
-    D, boxes, scratch = np.empty((n + GROW, m - 1)), np.empty((n + 2, m - 1)), np.empty((2 * n + 4, m - 1), np.int64)
+    room = rooms(n, m - 1)
     B, p, r = np.empty((n, m - 1)), np.empty(m - 1), np.empty(m - 1)
     for a in range(first, last):
         for i in range(m):
@@ -222,7 +263,7 @@ def facets(A: Matrix, ref: Vector, first: int, last: int, out: Matrix, w: Any) -
             p[:i], p[i:] = A[a, :i], A[a, i + 1 :]
             r[:i], r[i:] = ref[:i], ref[i + 1 :]
             inside = A[a, i] < ref[i]
-            out[a, i] = alone(p, B[:size], -1, r, D, boxes, scratch, w) if inside else 0.0
+            out[a, i] = alone(p, B[:size], -1, 1, r, room, w) if inside else 0.0
 
 
 def prepare(m: int) -> None:

@@ -23,7 +23,7 @@ GROW = 4096  # rows of a new buffer
 
 
 @jit()
-def small(P: Matrix, s: int, n: int, w: Any) -> float:
+def small(P: Matrix, s: int, n: int, w: Any) -> Any:
     """Return the volume of rows s … s + n - 1 by inclusion-exclusion, 0 ≤ n ≤ 4."""
     if n == 0:
         return 0.0
@@ -160,35 +160,48 @@ def part(P: Matrix, s: int, n: int, p: int, order: Any, k: int, Q: Matrix, t: in
 
 
 @jit()
-def solve(P: Matrix, s: int, n: int, scratch: Any, depth: int, w: Any) -> float:
-    """Return the volume of the union of the boxes [0, g] of rows s … s + n - 1.
+def volume(gains: Matrix, w: Any) -> Any:
+    """Return the hypervolume of gains `[n, m]` (all positive; dominated rows allowed).
 
-    Parts are written behind the rows; a new buffer is taken where the matrix ends. `scratch` holds the order and the
-    counts of a level, `[≥ 2 n + 2, m]` integers.
+    The tree is walked with an explicit stack (numba cannot cache recursive functions safely). A level's rows lie
+    behind those of the level above; the buffer doubles where they would not fit. Every level has a sum of its own.
     """
-    if n <= 4:
-        return small(P, s, n, w)
-    order, count = scratch[depth], scratch[depth + 1]
-    p, total = pivot(P, s, n, order, count, w)
-    for k in range(len(w)):
-        above = count[order[k]]
-        if above == 0:
-            continue
-        Q, t = P, s + n
-        if t + above > P.shape[0]:
-            Q, t = np.empty((above + max(above, GROW), P.shape[1])), 0
-        size = part(P, s, n, p, order, k, Q, t, w)
-        total += solve(Q, t, size, scratch, depth + 2, w)
-    return total
-
-
-@jit()
-def volume(gains: Matrix, w: Any) -> float:
-    """Return the hypervolume of gains `[n, m]` (all positive; dominated rows allowed)."""
     n, m = gains.shape
     P = np.empty((n + min(n * n, max(n, GROW)), m))
     P[:n] = gains
-    return solve(P, 0, maximal(P, 0, n, w), np.empty((2 * n + 4, m), np.int64), 0, w)
+    n = maximal(P, 0, n, w)
+    if n <= 4:
+        return small(P, 0, n, w)
+    order, count = np.empty((n + 1, m), np.int64), np.empty((n + 1, m), np.int64)
+    start, rows, head = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
+    turns, sums = np.zeros(n + 1, np.int64), np.zeros(n + 1)
+    d = 0
+    rows[0] = n
+    head[0], sums[0] = pivot(P, 0, n, order[0], count[0], w)
+    while d >= 0:
+        turn = turns[d]
+        if turn == m:
+            if d > 0:
+                sums[d - 1] += sums[d]
+            d -= 1
+            continue
+        turns[d] = turn + 1
+        above = count[d, order[d, turn]]
+        if above == 0:
+            continue
+        t = start[d] + rows[d]
+        if t + above > P.shape[0]:
+            larger = np.empty((2 * P.shape[0] + above, m))
+            larger[:t] = P[:t]
+            P = larger
+        size = part(P, start[d], rows[d], head[d], order[d], turn, P, t, w)
+        if size <= 4:
+            sums[d] += small(P, t, size, w)
+        else:
+            d += 1
+            start[d], rows[d], turns[d] = t, size, 0
+            head[d], sums[d] = pivot(P, t, size, order[d], count[d], w)
+    return sums[0]
 
 
 @jit()
