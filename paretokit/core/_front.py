@@ -187,6 +187,16 @@ class Front:
     def __iter__(self) -> Iterator[Solution]:
         return (self[i] for i in range(len(self)))
 
+    def __repr__(self) -> str:
+        name = "" if self.problem is None else f" of {self.problem.name}"
+        if not len(self):
+            return f"Front{name}: empty"
+        lines = [f"Front{name}: {len(self)} point{'s' if len(self) > 1 else ''}"]
+        for i, objective in enumerate(self.objectives):
+            low, high = float(self.values[:, i].min()), float(self.values[:, i].max())
+            lines.append(f"  {objective.sense} {objective.label}: {low:.6g} … {high:.6g}")
+        return "\n".join(lines)
+
     @property
     def maximize(self) -> tuple[bool, ...]:
         """One bool an objective, as the indicators take it."""
