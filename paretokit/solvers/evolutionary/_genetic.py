@@ -1,0 +1,214 @@
+"""What the native evolutionary solvers share: a stack of populations that breeds, is evaluated, and survives."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from paretokit.core import Cost, Evaluation, Front, Lanes, Problem, Rng, StackedSolver, to_min
+from paretokit.core import _check as check
+from paretokit.solvers.evolutionary._random import word
+from paretokit.solvers.evolutionary._variation import ROUNDS, Operators
+
+Memory = dict[str, Tensor]
+
+
+@dataclass
+class PopulationState:
+    """P populations and what was asked of them; smaller values are better throughout.
+
+    Attributes:
+        keys: Random key of each member, int64 `[P]`; generation g draws from ``word(keys, g)``.
+        x: Decisions `[P, n, d]`, float64 (n = 0 before the first evaluation).
+        f: Minimized values `[P, n, m]`; +inf in failed rows.
+        v: Total constraint violation `[P, n]`; 0 where feasible, +inf where the row failed.
+        signs: -1 for maximized objectives `[m]`.
+        stderr: Standard errors `[P, n, m]`, where values are estimates.
+        memory: What the method keeps beside (crowding, ideal point, …), each `[P, ...]`.
+        asked: Decisions that wait for their evaluation `[P, c, d]`.
+        step: Number of generations evaluated.
+        evaluations: Rows evaluated, of one member.
+    """
+
+    keys: Tensor
+    x: Tensor
+    f: Tensor
+    v: Tensor
+    signs: Tensor
+    stderr: Tensor | None = None
+    memory: Memory = field(default_factory=dict)
+    asked: Tensor | None = None
+    step: int = 0
+    evaluations: int = 0
+
+
+def rows(stack: Tensor, index: Tensor) -> Tensor:
+    """Return rows `index [P, n]` of a stack `[P, N, ...]`."""
+    members, count = stack.shape[:2]
+    flat = index + torch.arange(0, members * count, count, device=index.device).unsqueeze(1)
+    picked = stack.reshape(members * count, *stack.shape[2:]).index_select(0, flat.reshape(-1))
+    return picked.reshape(*index.shape, *stack.shape[2:])
+
+
+class Genetic(StackedSolver[PopulationState]):
+    """Base of the native evolutionary solvers: subclasses say how to breed and who survives."""
+
+    state_type: ClassVar[type] = PopulationState
+
+    @abstractmethod
+    def size(self, problem: Problem) -> int:
+        """Return the population size on a problem."""
+
+    @abstractmethod
+    def breed(self, problem: Problem, state: PopulationState, keys: Tensor) -> Tensor:
+        """Return the decisions of the next generation `[P, c, d]`, float64; `keys [P]` are this generation's."""
+
+    @abstractmethod
+    def survive(
+        self, problem: Problem, state: PopulationState, f: Tensor, v: Tensor, keys: Tensor
+    ) -> tuple[Tensor, Memory]:
+        """Return the survivors among the old rows followed by the new ones, `[P, n]`, and the method's memory."""
+
+    def init_stack(self, problem: Problem, lanes: Lanes, *, initial: Tensor | None = None) -> PopulationState:
+        """Return P populations that wait for their first evaluation: `initial` rows, then uniform ones."""
+        n, d, m = self.size(problem), problem.space.dim, problem.n_objectives
+        given = torch.zeros(0, d, dtype=torch.float64)
+        if initial is not None:
+            given = torch.as_tensor(initial).detach().to("cpu", torch.float64)
+            check.shape(given.ndim == 2 and given.shape[1] == d, "initial", f"have shape [n, {d}]", tuple(given.shape))
+        own = lanes.child(self.name.lower())
+        drawn = [problem.space.sample(max(n - len(given), 0), rng.child("initial")) for rng in own.rngs]
+        asked = torch.stack([torch.cat([given, x.to(torch.float64)]) for x in drawn])
+        device, members = problem.device, len(lanes)
+        signs = to_min(torch.ones(m, dtype=torch.float64), problem.objectives).to(device)
+        return PopulationState(
+            keys=own.keys.to(device),
+            x=torch.zeros(members, 0, d, dtype=torch.float64, device=device),
+            f=torch.zeros(members, 0, m, dtype=torch.float64, device=device),
+            v=torch.zeros(members, 0, dtype=torch.float64, device=device),
+            signs=signs,
+            asked=self._rounded(problem, asked.to(device)),
+        )
+
+    def restore(self, problem: Problem, state: PopulationState) -> PopulationState:
+        """Return the state on the problem's device."""
+
+        def moved(t: Tensor | None) -> Tensor | None:
+            return None if t is None else t.to(problem.device)
+
+        tensors = {name: moved(getattr(state, name)) for name in ("keys", "x", "f", "v", "signs", "stderr", "asked")}
+        memory = {name: t.to(problem.device) for name, t in state.memory.items()}
+        return replace(state, **tensors, memory=memory)  # type: ignore[arg-type]
+
+    def ask(self, problem: Problem, state: PopulationState) -> Tensor:
+        """Return the decisions `[P, c, d]` of the next generation; asking again returns the same ones."""
+        if state.asked is None:
+            state.asked = self._rounded(problem, self.breed(problem, state, word(state.keys, 2 * state.step)))
+        return state.asked.to(problem.dtype)
+
+    def tell(self, problem: Problem, state: PopulationState, evaluation: Evaluation) -> PopulationState:
+        """Return the state after the asked decisions were evaluated (values `[P, c, m]`)."""
+        if state.asked is None:
+            self.ask(problem, state)
+        new = state.asked
+        if new is None:  # pragma: no cover - ask has filled it
+            raise AssertionError("nothing was asked")
+        f = to_min(evaluation.values.detach().to(state.f), problem.objectives)
+        v = evaluation.total_violation.detach().to(state.v)
+        failed = v == torch.inf
+        if bool(failed.any()):
+            f = torch.where(failed.unsqueeze(-1), torch.inf, f)
+        stderr = evaluation.stderr
+        if stderr is not None:
+            stderr = stderr.detach().to(state.f)
+        grown = state.evaluations + new.shape[1]
+        if state.step:
+            new, f, v = torch.cat([state.x, new], 1), torch.cat([state.f, f], 1), torch.cat([state.v, v], 1)
+            if stderr is not None and state.stderr is not None:
+                stderr = torch.cat([state.stderr, stderr], 1)
+        keep, memory = self.survive(problem, state, f, v, word(state.keys, 2 * state.step + 1))
+        return replace(
+            state,
+            x=rows(new, keep),
+            f=rows(f, keep),
+            v=rows(v, keep),
+            stderr=None if stderr is None else rows(stderr, keep),
+            memory=memory,
+            asked=None,
+            step=state.step + 1,
+            evaluations=grown,
+        )
+
+    def step(self, problem: Problem, state: PopulationState) -> PopulationState:
+        """Return the state one generation later."""
+        asked = self.ask(problem, state)
+        lanes = None
+        if not problem.deterministic:
+            noise = word(word(state.keys, 2 * state.step), -1)
+            lanes = Lanes(tuple(Rng(key % (1 << 64)) for key in noise.tolist()))
+        return self.tell(problem, state, problem.evaluate(asked, lanes))
+
+    def population(self, state: PopulationState) -> Tensor:
+        """Return each member's values `[P, n, m]` in the user's senses; infeasible and failed rows are NaN."""
+        values = state.f * state.signs
+        bad = state.v > 0
+        return torch.where(bad.unsqueeze(-1), torch.nan, values) if bool(bad.any()) else values
+
+    def fronts(self, problem: Problem, state: PopulationState) -> tuple[Front, ...]:
+        """Return the feasible non-dominated part of each population."""
+        values = (state.f * state.signs).to(problem.dtype)
+        x = state.x.to(problem.dtype)
+        stderr = None if state.stderr is None else state.stderr.to(problem.dtype)
+
+        def one(p: int) -> Front:
+            errors = None if stderr is None else stderr[p]
+            return Front.of(problem, x[p], Evaluation(values[p], state.v[p].unsqueeze(-1), errors))
+
+        return tuple(one(p) for p in range(len(x)))
+
+    def cost(self, state: PopulationState) -> Cost:
+        """Return evaluations of one member."""
+        return Cost(evaluations=state.evaluations, work=float(state.evaluations))
+
+    @staticmethod
+    def _rounded(problem: Problem, x: Tensor) -> Tensor:
+        return x if problem.dtype == torch.float64 else x.to(problem.dtype).to(torch.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variation:
+    """Checked hyper-parameters of crossover and mutation."""
+
+    crossover_prob: float
+    crossover_var_prob: float
+    crossover_eta: float
+    mutation_prob: float
+    mutation_var_prob: float | None
+    mutation_eta: float
+    eliminate_duplicates: bool
+
+    def __post_init__(self) -> None:
+        check.probability(crossover_prob=self.crossover_prob, mutation_prob=self.mutation_prob)
+        check.probability(crossover_var_prob=self.crossover_var_prob)
+        if self.mutation_var_prob is not None:
+            check.probability(mutation_var_prob=self.mutation_var_prob)
+        check.at_least(0, crossover_eta=self.crossover_eta, mutation_eta=self.mutation_eta)
+
+    def operators(self, problem: Problem) -> Operators:
+        """Return the operators on a problem: `mutation_var_prob` defaults to min(1/2, 1/d)."""
+        rate = self.mutation_var_prob
+        return Operators(
+            space=problem.space,
+            crossover_prob=self.crossover_prob,
+            crossover_var_prob=self.crossover_var_prob,
+            crossover_eta=self.crossover_eta,
+            mutation_prob=self.mutation_prob,
+            mutation_var_prob=min(0.5, 1.0 / problem.space.dim) if rate is None else rate,
+            mutation_eta=self.mutation_eta,
+            rounds=ROUNDS if self.eliminate_duplicates else 1,
+            dtype=problem.dtype,
+        )

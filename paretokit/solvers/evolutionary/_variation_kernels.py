@@ -1,0 +1,379 @@
+# mypy: disable-error-code="untyped-decorator,no-untyped-def,no-untyped-call,no-any-return,misc"
+"""Compiled variation: `_variation.py` number for number, drawing counters only where a decision needs them."""
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from paretokit.core._kernel import jit
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+FIRST = np.uint64(0xBF58476D1CE4E5B9)
+SECOND = np.uint64(0x94D049BB133111EB)
+ONE = np.uint64(1)
+UNIT = 2.0**-53
+LN2 = 0.6931471805599453
+TWO_OVER_LN2 = 2.8853900817779268
+SQRT2 = 1.4142135623730951
+MANTISSA = np.int64((1 << 52) - 1)
+BIAS = np.int64(1023 << 52)
+TOO_CLOSE = 1e-14
+INTEGER, CATEGORY = 1, 2
+
+
+@intrinsic
+def _bits(_context, _value):
+    def emit(_ctx, builder, _signature, args):
+        return builder.bitcast(args[0], ir.IntType(64))
+
+    return types.int64(types.float64), emit
+
+
+@intrinsic
+def _float(_context, _value):
+    def emit(_ctx, builder, _signature, args):
+        return builder.bitcast(args[0], ir.DoubleType())
+
+    return types.float64(types.int64), emit
+
+
+@jit("uint64(uint64)")
+def mix(z):
+    """Return SplitMix64's output function."""
+    z = (z ^ (z >> np.uint64(30))) * FIRST
+    z = (z ^ (z >> np.uint64(27))) * SECOND
+    return z ^ (z >> np.uint64(31))
+
+
+@jit("uint64(uint64, int64)")
+def word(key, counter):
+    """Return the word at a counter of a key's block."""
+    return mix(key + np.uint64(counter + 1) * GOLDEN)
+
+
+@jit("float64(uint64)")
+def unit(w):
+    """Return the uniform in [0, 1) of a word's upper 53 bits."""
+    return np.float64(w >> np.uint64(11)) * UNIT
+
+
+@jit("float64(float64, float64)")
+def power(x, y):
+    """Return x**y for x >= 0 (zero counts as 2**-1023), in the same operations as the torch twin."""
+    bits = _bits(x)
+    e = np.float64((bits >> np.int64(52)) - np.int64(1023))
+    m = _float((bits & MANTISSA) | BIAS)
+    if m > SQRT2:
+        m = m * 0.5
+        e = e + 1.0
+    s = (m - 1.0) / (m + 1.0)
+    z = s * s
+    q = 1.0 / 19.0
+    q = q * z + 1.0 / 17.0
+    q = q * z + 1.0 / 15.0
+    q = q * z + 1.0 / 13.0
+    q = q * z + 1.0 / 11.0
+    q = q * z + 1.0 / 9.0
+    q = q * z + 1.0 / 7.0
+    q = q * z + 1.0 / 5.0
+    q = q * z + 1.0 / 3.0
+    q = q * z + 1.0
+    t = y * (e + TWO_OVER_LN2 * s * q)
+    t = min(max(t, -1000.0), 1000.0)
+    k = np.floor(t + 0.5)
+    z = (t - k) * LN2
+    q = 1.0 / 479001600.0
+    q = q * z + 1.0 / 39916800.0
+    q = q * z + 1.0 / 3628800.0
+    q = q * z + 1.0 / 362880.0
+    q = q * z + 1.0 / 40320.0
+    q = q * z + 1.0 / 5040.0
+    q = q * z + 1.0 / 720.0
+    q = q * z + 1.0 / 120.0
+    q = q * z + 1.0 / 24.0
+    q = q * z + 1.0 / 6.0
+    q = q * z + 0.5
+    q = q * z + 1.0
+    q = q * z + 1.0
+    return q * _float((np.int64(k) + np.int64(1023)) << np.int64(52))
+
+
+@jit("void(float64[::1], float64[::1], int64)")
+def power_stack(x, out, exponent):
+    """Fill `out` with powers (for tests)."""
+    for i in range(x.shape[0]):
+        out[i] = power(x[i], 1.0 / exponent if exponent < 0 else exponent * 1.0)
+
+
+@jit("int64(int64, int64, uint64[::1])")
+def shuffled(position, n, constants):
+    """Return where a random bijection of 0 … n - 1 sends a position."""
+    bits = np.int64(1)
+    while (np.int64(1) << bits) < n:
+        bits += 1
+    mask = (ONE << np.uint64(bits)) - ONE
+    shift = np.uint64((bits + 1) >> 1)
+    y = np.uint64(position)
+    while True:
+        for j in range(4):
+            y = (y * (constants[2 * j] | ONE) + constants[2 * j + 1]) & mask
+            y ^= y >> shift
+        if np.int64(y) < n:
+            return np.int64(y)
+
+
+@jit("void(uint64, int64, uint64[::1])")
+def _constants(key, number, out):
+    for j in range(8):
+        out[j] = word(key, number * 8 + j)
+
+
+@jit("int64(float64[:, ::1], float64[::1], float64[::1], boolean, int64, int64, uint64)")
+def _winner(f, v, score, by_dominance, a, b, w):
+    if v[a] > 0.0 or v[b] > 0.0:
+        if v[a] != v[b]:
+            return a if v[a] < v[b] else b
+    else:
+        if by_dominance:
+            better = False
+            worse = False
+            for j in range(f.shape[1]):
+                better |= f[a, j] < f[b, j]
+                worse |= f[a, j] > f[b, j]
+            if better != worse:
+                return a if better else b
+        if score[a] != score[b]:
+            return a if score[a] > score[b] else b
+    return a if w & ONE else b
+
+
+@jit("void(uint64, float64[:, ::1], float64[::1], float64[::1], boolean, int64[::1], int64[:, ::1])")
+def tournaments(key, f, v, score, by_dominance, matings, parents):
+    """Fill both parents of the given matings by binary tournaments along random permutations."""
+    n = f.shape[0]
+    order_key = word(key, 0)
+    coin_key = word(key, 1)
+    constants = np.empty(8, np.uint64)
+    held = np.int64(-1)
+    pair = np.empty(2, np.int64)
+    for q in range(matings.shape[0]):
+        for side in range(2):
+            t = 2 * matings[q] + side
+            for k in range(2):
+                position = 2 * t + k
+                number = position // n
+                if number != held:
+                    _constants(order_key, number, constants)
+                    held = number
+                pair[k] = shuffled(position - number * n, n, constants)
+            parents[q, side] = _winner(f, v, score, by_dominance, pair[0], pair[1], word(coin_key, t))
+
+
+@jit(
+    "void(uint64, float64[:, ::1], int64[:, ::1], int64[::1], float64[::1], float64[::1], int64[::1], float64[::1],"
+    " float64[:, ::1])"
+)
+def crossed(key, x, parents, matings, lower, upper, kinds, params, pair):
+    """Fill rows 2q and 2q + 1 of `pair` with the children of mating q."""
+    d = x.shape[1]
+    each_key = word(key, 2)
+    cell_key = word(key, 3)
+    prob, prob_var, eta = params[0], params[1], params[2]
+    capacity = matings.shape[0] * d
+    cell = np.empty(capacity, np.int64)
+    y1 = np.empty(capacity)
+    y2 = np.empty(capacity)
+    low = np.empty(capacity)
+    high = np.empty(capacity)
+    u = np.empty(capacity)
+    flip = np.empty(capacity, np.bool_)
+    count = 0
+    for q in range(matings.shape[0]):
+        a, b = parents[q, 0], parents[q, 1]
+        first, second = pair[2 * q], pair[2 * q + 1]
+        first[:] = x[a]
+        second[:] = x[b]
+        i = matings[q]
+        if a == b or not unit(word(each_key, i)) < prob:
+            continue
+        for j in range(d):
+            w = word(cell_key, i * d + j)
+            drawn = unit(w)
+            if not drawn < prob_var:
+                continue
+            one, two = first[j], second[j]
+            swap = (w & ONE) == ONE
+            if kinds[j] == CATEGORY:
+                if swap:
+                    first[j], second[j] = two, one
+                continue
+            if not abs(one - two) > TOO_CLOSE or not lower[j] < upper[j]:
+                continue
+            wide = 0.5 if kinds[j] == INTEGER else 0.0
+            cell[count] = 2 * q * d + j
+            y1[count] = min(one, two)
+            y2[count] = max(one, two)
+            low[count] = lower[j] - wide
+            high[count] = upper[j] + wide
+            u[count] = drawn / prob_var
+            flip[count] = swap
+            count += 1
+    inverse = 1.0 / (eta + 1.0)
+    exponent = -(eta + 1.0)
+    for c in range(count):
+        delta = y2[c] - y1[c]
+        total = y1[c] + y2[c]
+        t = u[c] * (2.0 - power(1.0 + 2.0 * (y1[c] - low[c]) / delta, exponent))
+        left = power(t if t <= 1.0 else 1.0 / (2.0 - t), inverse)
+        t = u[c] * (2.0 - power(1.0 + 2.0 * (high[c] - y2[c]) / delta, exponent))
+        right = power(t if t <= 1.0 else 1.0 / (2.0 - t), inverse)
+        y1[c] = min(max(0.5 * (total - left * delta), low[c]), high[c])
+        y2[c] = min(max(0.5 * (total + right * delta), low[c]), high[c])
+    flat = pair.reshape(-1)
+    for c in range(count):
+        one, two = y1[c], y2[c]
+        if flip[c]:
+            one, two = two, one
+        j = cell[c] % d
+        if kinds[j] == INTEGER:
+            one = min(max(np.rint(one), lower[j]), upper[j])
+            two = min(max(np.rint(two), lower[j]), upper[j])
+        flat[cell[c]] = one + 0.0
+        flat[cell[c] + d] = two + 0.0
+
+
+@jit("float64(float64, float64, float64, int64, float64, float64)")
+def _mutant(x, low, high, kind, w, eta):
+    if kind == CATEGORY:
+        size = high - low
+        drawn = low + min(np.floor(w * size), size - 1.0)
+        return drawn + 1.0 if drawn >= x else drawn
+    wide = 0.5 if kind == INTEGER else 0.0
+    lo = low - wide
+    hi = high + wide
+    span = hi - lo
+    inverse = 1.0 / (eta + 1.0)
+    if w <= 0.5:
+        val = 2.0 * w + (1.0 - 2.0 * w) * power(1.0 - (x - lo) / span, eta + 1.0)
+        shift = power(val, inverse) - 1.0
+    else:
+        val = 2.0 * (1.0 - w) + 2.0 * (w - 0.5) * power(1.0 - (hi - x) / span, eta + 1.0)
+        shift = 1.0 - power(val, inverse)
+    y = min(max(x + shift * span, lo), hi)
+    if kind == INTEGER:
+        y = min(max(np.rint(y), low), high)
+        if y == x:
+            y = x - 1.0 if w <= 0.5 else x + 1.0
+            if y < low:
+                y = x + 1.0
+            if y > high:
+                y = x - 1.0
+    return y
+
+
+@jit("void(uint64, int64, float64[::1], float64[::1], float64[::1], int64[::1], float64[::1])")
+def mutated(key, slot, row, lower, upper, kinds, params):
+    """Mutate the child of a slot in place."""
+    d = row.shape[0]
+    prob, prob_var, eta = params[3], params[4], params[5]
+    if not unit(word(word(key, 4), slot)) < prob:
+        return
+    cell_key = word(key, 5)
+    for j in range(d):
+        drawn = unit(word(cell_key, slot * d + j))
+        if drawn < prob_var and lower[j] < upper[j]:
+            row[j] = _mutant(row[j], lower[j], upper[j], kinds[j], drawn / prob_var, eta) + 0.0
+
+
+@jit("uint64(float64[::1])")
+def digest(row):
+    """Return a 64-bit hash of a row; zeros of either sign are equal."""
+    total = np.uint64(0)
+    for j in range(row.shape[0]):
+        total += mix(np.uint64(_bits(row[j] + 0.0)) ^ (np.uint64(j + 1) * GOLDEN))
+    return total
+
+
+@jit("boolean(uint64[::1], boolean[::1], uint64)")
+def _seen(table, used, value):
+    mask = np.uint64(table.shape[0] - 1)
+    at = (value >> np.uint64(17)) & mask
+    while used[at]:
+        if table[at] == value:
+            return True
+        at = (at + ONE) & mask
+    table[at] = value
+    used[at] = True
+    return False
+
+
+@jit(
+    "void(uint64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], boolean, float64[::1], float64[::1],"
+    " int64[::1], float64[::1], int64, float64[:, ::1])"
+)
+def _offspring(key, x, f, v, score, by_dominance, lower, upper, kinds, params, rounds, out):
+    n = x.shape[0]
+    redo = np.arange(out.shape[0])
+    size = 4
+    while size < 2 * (n + out.shape[0]):
+        size *= 2
+    table = np.empty(size if rounds > 1 else 1, np.uint64)
+    used = np.zeros(size if rounds > 1 else 1, np.bool_)
+    if rounds > 1:
+        for i in range(n):
+            _seen(table, used, digest(x[i]))
+    for r in range(rounds):
+        round_key = word(key, r)
+        matings = np.empty(redo.shape[0], np.int64)
+        count = 0
+        for slot in redo:
+            if count == 0 or matings[count - 1] != slot // 2:
+                matings[count] = slot // 2
+                count += 1
+        matings = matings[:count].copy()
+        parents = np.empty((count, 2), np.int64)
+        tournaments(round_key, f, v, score, by_dominance, matings, parents)
+        pair = np.empty((2 * count, x.shape[1]))
+        crossed(round_key, x, parents, matings, lower, upper, kinds, params, pair)
+        at = 0
+        again = 0
+        for k in range(redo.shape[0]):
+            slot = redo[k]
+            while matings[at] != slot // 2:
+                at += 1
+            row = out[slot]
+            row[:] = pair[2 * at + (slot & 1)]
+            mutated(round_key, slot, row, lower, upper, kinds, params)
+            if rounds > 1 and _seen(table, used, digest(row)):
+                redo[again] = slot
+                again += 1
+        if again == 0:
+            break
+        redo = redo[:again].copy()
+
+
+@jit(
+    "void(uint64[::1], float64[:, :, ::1], float64[:, :, ::1], float64[:, ::1], float64[:, ::1], boolean,"
+    " float64[::1], float64[::1], int64[::1], float64[::1], int64, float64[:, :, ::1])"
+)
+def offspring_stack(keys, x, f, v, score, by_dominance, lower, upper, kinds, params, rounds, out):
+    """Fill `out` with every member's children."""
+    for p in range(x.shape[0]):
+        _offspring(keys[p], x[p], f[p], v[p], score[p], by_dominance, lower, upper, kinds, params, rounds, out[p])
+
+
+@jit(
+    "void(uint64[::1], float64[:, :, ::1], int64[:, :, ::1], float64[::1], float64[::1], int64[::1], float64[::1],"
+    " float64[:, :, ::1])"
+)
+def bred_stack(keys, x, parents, lower, upper, kinds, params, out):
+    """Fill `out` with the first child of each given pair of parents."""
+    matings = np.arange(parents.shape[1])
+    for p in range(x.shape[0]):
+        round_key = word(keys[p], 0)
+        pair = np.empty((2 * matings.shape[0], x.shape[2]))
+        crossed(round_key, x[p], parents[p], matings, lower, upper, kinds, params, pair)
+        for q in range(matings.shape[0]):
+            out[p, q] = pair[2 * q]
+            mutated(round_key, q, out[p, q], lower, upper, kinds, params)
