@@ -8,37 +8,17 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from paretokit.core import Problem
 from paretokit.problems._registry import PROBLEMS
+from paretokit.problems._registry import ids as list  # noqa: A004, F401 - the contract's word
+from paretokit.problems._registry import make as make
 
-_CLASSES = {path.partition(":")[2]: path.partition(":")[0] for path in PROBLEMS.paths.values()}
-_FUNCTIONS = {}
-
-
-def make(id: str, **options: Any) -> Problem:  # noqa: A002 - the contract's word
-    """Return the problem of a versioned id: ``make("dtlz2-v1", n_objectives=3)``.
-
-    Args:
-        id: One of `list()`.
-        options: What the class's constructor takes.
-
-    Raises:
-        UnknownNameError: For an unknown id or option; the message offers the nearest names.
-    """
-    problem: Problem = PROBLEMS.make(id, options)
-    return problem
-
-
-def list() -> list[str]:  # noqa: A001 - the contract's word
-    """Return the ids of all problems, sorted."""
-    return PROBLEMS.names()
+_LAZY: dict[str, str] = {path.partition(":")[2]: path.partition(":")[0] for path in PROBLEMS.paths.values()}
 
 
 def __getattr__(name: str) -> Any:
-    module = _CLASSES.get(name) or _FUNCTIONS.get(name)
-    if module is None:
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(module), name)
+    return getattr(importlib.import_module(_LAZY[name]), name)
 
 
-__all__ = sorted([*_CLASSES, *_FUNCTIONS, "list", "make"])
+__all__ = sorted([*_LAZY, "list", "make"])

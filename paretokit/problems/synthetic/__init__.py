@@ -4,6 +4,14 @@ from __future__ import annotations
 
 _FAMILIES = {
     "_zdt": ("ZDT1", "ZDT2", "ZDT3", "ZDT4", "ZDT5", "ZDT6"),
+    "_dtlz": ("DTLZ1", "DTLZ2", "DTLZ3", "DTLZ4", "DTLZ5", "DTLZ6", "DTLZ7"),
+    "_dtlz_forms": (
+        *("SDTLZ1", "SDTLZ2", "SDTLZ3", "SDTLZ4"),
+        *("IDTLZ1", "IDTLZ2", "IDTLZ3", "IDTLZ4"),
+        *("MinusDTLZ1", "MinusDTLZ2", "MinusDTLZ3", "MinusDTLZ4"),
+        *("ConvexDTLZ2", "ConvexDTLZ4"),
+    ),
+    "_wfg": ("WFG1", "WFG2", "WFG3", "WFG4", "WFG5", "WFG6", "WFG7", "WFG8", "WFG9"),
 }
 
 SYNTHETIC: dict[str, str] = {
