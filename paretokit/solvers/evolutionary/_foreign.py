@@ -22,7 +22,7 @@ from paretokit.core import _check as check
 Floats = NDArray[np.float64]
 
 FAILED = 1e20
-"""What a foreign algorithm is told of a failed row, in every objective and violation: worse than all, yet finite."""
+"""The least that a foreign algorithm is told of a failed row, in objectives and violations: worse than all, finite."""
 
 
 @dataclass
@@ -140,15 +140,19 @@ def evaluate(problem: Problem, x: Floats, state: ForeignState) -> Evaluation:
     return problem.evaluate(rows, Rng(state.key).child("evaluate", state.log.rows))
 
 
-def answers(problem: Problem, evaluation: Evaluation) -> Floats:
-    """Return objectives to be minimized, then violations `[n, m + k]`; failed rows hold `FAILED` throughout."""
+def answers(problem: Problem, evaluation: Evaluation, state: ForeignState) -> Floats:
+    """Return objectives to be minimized, then violations `[n, m + k]`; failed rows hold `FAILED` or more throughout.
+
+    Failed rows differ by a millionth each: some algorithms divide by the distances between distinct values.
+    """
     columns = [to_min(evaluation.values.detach(), problem.objectives)]
     if evaluation.violations is not None:
         columns.append(evaluation.violations.detach())
-    out = torch.cat([c.to("cpu", torch.float64) for c in columns], -1)
-    out[evaluation.failed.cpu()] = FAILED
-    clipped: Floats = np.clip(out.numpy(), -FAILED, FAILED)
-    return clipped
+    out: Floats = torch.cat([c.to("cpu", torch.float64) for c in columns], -1).clamp(-FAILED, FAILED / 2).numpy()
+    failed = evaluation.failed.cpu().numpy()
+    places = state.log.rows + np.flatnonzero(failed)
+    out[failed] = FAILED * (1 + 1e-6 * places[:, None])
+    return out
 
 
 def front_of(problem: Problem, x: Floats, out: Floats) -> Front:

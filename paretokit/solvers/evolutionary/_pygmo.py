@@ -239,10 +239,9 @@ class PygmoSolver(Solver[ForeignState]):
         bridge = Bridge(problem, answer)
         population = pygmo.population(pygmo.problem(bridge), size=0, seed=rng.child("population").seed32 & 0x7FFFFFFF)
         given = np.zeros((0, len(bridge.order))) if state.initial is None else state.initial.numpy()[:size]
-        rows = [*given[:, bridge.order], *(population.random_decision_vector() for _ in range(size - len(given)))]
-        blank = np.zeros(problem.n_objectives)
-        for row in rows:
-            population.push_back(row, blank)
+        for i in range(size):
+            row = given[i, bridge.order] if i < len(given) else population.random_decision_vector()
+            population.push_back(row, np.zeros(problem.n_objectives))
         return PygmoRun(bridge, pygmo.algorithm(inner), population)
 
     def _advance(self, run: PygmoRun, state: ForeignState, answer: Callable[[Floats], Floats]) -> None:
@@ -262,7 +261,7 @@ class PygmoSolver(Solver[ForeignState]):
 
 
 def _recorded(problem: Problem, state: ForeignState, x: Floats) -> Floats:
-    out = answers(problem, evaluate(problem, x, state))
+    out = answers(problem, evaluate(problem, x, state), state)
     state.log.append(x, out)
     return out
 

@@ -122,7 +122,7 @@ class PymooSolver(Solver[ForeignState]):
         n = 0 if x is None else len(x)
         check.shape(len(evaluation.values) == n, "evaluation", f"hold {n} rows, as asked", len(evaluation.values))
         if x is not None:
-            self._told(self._run(problem, state), x, answers(problem, evaluation), state)
+            self._told(self._run(problem, state), x, answers(problem, evaluation, state), state)
         return state
 
     def step(self, problem: Problem, state: ForeignState) -> ForeignState:
@@ -133,7 +133,7 @@ class PymooSolver(Solver[ForeignState]):
             x = self._asked(problem, state)
             if x is None:
                 break
-            self._told(self._run(problem, state), x, answers(problem, evaluate(problem, x, state)), state)
+            self._told(self._run(problem, state), x, answers(problem, evaluate(problem, x, state), state), state)
         state.steps += 1
         return state
 

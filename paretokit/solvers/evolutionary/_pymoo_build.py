@@ -241,7 +241,7 @@ def build(
     else:
         algorithm.sampling = Seeded(algorithm.sampling, space, initial)
     unordered = np.flatnonzero((space.kinds == 2).numpy())
-    if len(unordered):
+    if len(unordered) and entry.kinds == 2:
         mating = algorithm.mating
         mating.crossover = CategoryCrossover(mating.crossover, unordered)
         mating.mutation = CategoryMutation(mating.mutation, unordered)

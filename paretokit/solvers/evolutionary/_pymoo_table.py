@@ -78,7 +78,6 @@ OPERATORS: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
         "Random": ("pymoo.operators.sampling.rnd:FloatRandomSampling", ()),
     },
     "decomposition": {
-        "AASF": ("pymoo.decomposition.aasf:AASF", ("eps", "rho", "beta")),
         "ASF": ("pymoo.decomposition.asf:ASF", ()),
         "PBI": ("pymoo.decomposition.pbi:PBI", ("theta",)),
         "Tchebicheff": ("pymoo.decomposition.tchebicheff:Tchebicheff", ()),
