@@ -21,7 +21,7 @@ from torch import Tensor
 from paretokit.core import Rng, non_dominated, to_min
 
 FOLDER = Path(__file__).parent.parent / "paretokit" / "problems" / "engineering"
-POINTS = 500
+POINTS, CAP = 500, 1000
 
 
 def problem_of(name):
@@ -95,21 +95,24 @@ def evolve(problem, seed: int, generations: int) -> Tensor:
 
 
 def refine(problem, x: Tensor, rng: Rng, rounds: int) -> Tensor:
-    """Return the front after random steps around it, along it (differences of neighbors) and of shrinking size."""
+    """Return the front after random steps of many sizes: around it, and along it by differences of neighbors."""
     space = problem.space
     width = space.upper - space.lower
-    x, _ = best(problem, x, 2000)
+    x, values = best(problem, x, CAP)
     for step in range(rounds):
         lane = rng.child(step)
         n = len(x)
         size = 0.3 * 10.0 ** (-5.0 * lane.uniform(4 * n, 1))
-        base, a, b = (x[lane.child(k).integers(n, 4 * n)] for k in ("base", "a", "b"))
+        order = values[:, step % values.shape[1]].argsort()
+        rank = lane.child("base").integers(n, 4 * n)
+        near = (rank + 1 + lane.child("near").integers(1 + n // 20, 4 * n)) % n
+        base, other = x[order[rank]], x[order[near]]
         mask = lane.child("mask").uniform(4 * n, space.dim) < 0.6
-        along = (a - b) * lane.child("along").uniform(4 * n, 1)
-        jump = torch.where(lane.child("kind").uniform(4 * n, 1) < 0.3, along, lane.child("z").normal(4 * n, 1) * 0)
+        along = (other - base) * (2 * lane.child("along").uniform(4 * n, 1) - 0.5)
+        jump = torch.where(lane.child("kind").uniform(4 * n, 1) < 0.5, along, 0.0)
         noise = lane.child("noise").normal(4 * n, space.dim) * width * size
         trial = space.project(base + torch.where(mask, noise, 0.0) + jump)
-        x, _ = best(problem, torch.cat([x, trial]), 2000)
+        x, values = best(problem, torch.cat([x, trial]), CAP)
     return x
 
 
@@ -132,7 +135,8 @@ def front_of(name: str, generations: int, seeds: int) -> tuple[Tensor, Tensor]:
     if name in ("re36-v1", "cre25-v1"):
         return best(problem, gears(), 10**9)
     runs = [evolve(problem, seed, generations) for seed in range(1, seeds + 1)]
-    start = torch.cat([*runs, problem.space.sample(20000, Rng.from_seed(0))])
+    draws = [problem.space.sample(300_000, Rng.from_seed(0).child(k)) for k in range(5)]
+    start = torch.cat([*runs, *(best(problem, x, CAP)[0] for x in draws)])
     return best(problem, refine(problem, start, Rng.from_seed(1).child(name), generations // 2), 10**9)
 
 
