@@ -3,7 +3,7 @@
 Imports nothing from the floors above.
 """
 
-from paretokit.core._dominance import non_dominated, pareto_rank
+from paretokit.core._dominance import non_dominated, pareto_rank, total_violation
 from paretokit.core._errors import (
     CheckpointError,
     EvaluationError,
@@ -22,6 +22,7 @@ from paretokit.core._objective import Objective, Sense, maximize_of, objectives_
 from paretokit.core._problem import Problem
 from paretokit.core._protocol import EvaluationProtocol, Measurement, Scoring, same_measurement
 from paretokit.core._registry import Registry, option_names
+from paretokit.core._relations import crowding_distance, dominates, epsilon_non_dominated
 from paretokit.core._rng import Lanes, Rng
 from paretokit.core._serial import transient
 from paretokit.core._solver import AskTell, Conditioned, Cost, Solver, StackedSolver
@@ -62,6 +63,9 @@ __all__ = [
     "StackedSolver",
     "UnknownNameError",
     "UnsupportedProblemError",
+    "crowding_distance",
+    "dominates",
+    "epsilon_non_dominated",
     "maximize_of",
     "non_dominated",
     "objectives_of",
@@ -70,5 +74,6 @@ __all__ = [
     "same_measurement",
     "to_min",
     "to_min_or_inf",
+    "total_violation",
     "transient",
 ]

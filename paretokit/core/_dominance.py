@@ -21,16 +21,16 @@ PAIR_SECONDS = 1e-9  # of the torch path, one objective of one pair on one core;
 THREAD_ROWS = 20_000  # rows of a stack above which a second thread pays
 
 
-def _read(values: Array, maximize: Senses, mask: Array | None, name: str = "values") -> tuple[Tensor, Tensor, Return]:
+def read_rows(values: Array, maximize: Senses, mask: Array | None) -> tuple[Tensor, Tensor, Return]:
     """Return minimized float64 rows `[*batch, n, m]`, which of them the caller counts, and how to answer."""
     if isinstance(values, Tensor):
-        check.that(not values.is_complex(), name, "be real", values.dtype)
+        check.that(not values.is_complex(), "values", "be real", values.dtype)
         tensor, give = values.detach().to(torch.float64), Return(numpy=False)
     else:
-        tensor, give = as_tensor(as_array(values, name)), Return(numpy=True)
+        tensor, give = as_tensor(as_array(values)), Return(numpy=True)
     check.shape(
         tensor.ndim >= 2 and tensor.shape[-1] >= 1,
-        name,
+        "values",
         "have shape [*batch, n, m]",
         tuple(tensor.shape),
         "one front is a matrix, a row a point",
@@ -79,7 +79,7 @@ def _run(kernels: KernelModule, function: str, plain: Callable[..., None], rows:
         plain(rows, *args)
         return
     if not kernels.worth(b * n * n * m * PAIR_SECONDS):
-        kernels.run(function, plain, rows, *args)
+        kernels.plain(plain, rows, *args)
         return
     kernel = getattr(kernels.load(), function)
     arrays = [a.numpy() if isinstance(a, Tensor) else a for a in (rows, *args)]
@@ -125,7 +125,7 @@ def non_dominated(
     Cost: O(n log n) for m <= 3, O(m n f / 64) word operations beyond, f the size of the front; tensors on other
     devices compare all pairs in tiles.
     """
-    rows, alive, give = _read(values, maximize, mask)
+    rows, alive, give = read_rows(values, maximize, mask)
     if violations is not None and rows.shape[-2]:
         total = _read_violations(violations, rows)
         usable = alive & torch.isfinite(rows).all(-1) & torch.isfinite(total)
@@ -164,7 +164,7 @@ def pareto_rank(
     Cost: O(n log n) for m = 2 (Jensen 2003), O(m n^2 / 128) word operations beyond; tensors on other devices compare
     all pairs in tiles.
     """
-    rows, alive, give = _read(values, maximize, mask)
+    rows, alive, give = read_rows(values, maximize, mask)
     total = torch.zeros_like(rows[..., 0]) if violations is None else _read_violations(violations, rows)
     out = torch.empty(alive.shape, dtype=torch.int64, device=rows.device)
     n, m = rows.shape[-2:]

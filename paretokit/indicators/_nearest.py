@@ -76,11 +76,11 @@ def nearest(
     queries, candidates = queries.detach(), candidates.detach()
     work = out.numel() * candidates.shape[1] * queries.shape[2] * PAIR_SECONDS
     arguments = (queries, candidates, alive, cost, rho, others, out)
-    if queries.device.type != "cpu" or not KERNELS.worth(work):
-        if queries.device.type == "cpu":
-            KERNELS.run("nearest_stack", _nearest_plain, *arguments)
-        else:
-            _nearest_plain(*arguments)
+    if queries.device.type != "cpu":
+        _nearest_plain(*arguments)
+        return out
+    if not KERNELS.worth(work):
+        KERNELS.plain(_nearest_plain, *arguments)
         return out
     arrays = [t.to(torch.float64).contiguous().numpy() for t in (queries, candidates)]
     kernel = KERNELS.load().nearest_stack
