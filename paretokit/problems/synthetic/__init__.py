@@ -11,6 +11,8 @@ _FAMILIES = {
         *("MinusDTLZ1", "MinusDTLZ2", "MinusDTLZ3", "MinusDTLZ4"),
         *("ConvexDTLZ2", "ConvexDTLZ4"),
     ),
+    "_cdtlz": ("C1DTLZ1", "C1DTLZ3", "C2DTLZ2", "C3DTLZ1", "C3DTLZ4"),
+    "_dcdtlz": ("DC1DTLZ1", "DC1DTLZ3", "DC2DTLZ1", "DC2DTLZ3", "DC3DTLZ1", "DC3DTLZ3"),
     "_wfg": ("WFG1", "WFG2", "WFG3", "WFG4", "WFG5", "WFG6", "WFG7", "WFG8", "WFG9"),
 }
 
