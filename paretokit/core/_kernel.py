@@ -75,8 +75,10 @@ class KernelModule:
         import numpy as np
 
         spec = importlib.util.find_spec(self.name)
-        source = Path(spec.origin).read_bytes() if spec and spec.origin else b""
-        mark = hashlib.blake2b(source + f"{numba.__version__} {np.__version__} {sys.version}".encode(), digest_size=8)
+        source = Path(spec.origin) if spec and spec.origin else None
+        # numba files its cache under the path of the source, and drops it when the file's time or size changes.
+        file = f"{source} {source.stat().st_mtime_ns} {source.stat().st_size}" if source and source.exists() else ""
+        mark = hashlib.blake2b(f"{file} {numba.__version__} {np.__version__} {sys.version}".encode(), digest_size=8)
         return cache_folder() / "stamps" / f"{self.name}-{mark.hexdigest()}"
 
     def ready(self) -> bool:
