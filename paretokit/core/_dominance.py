@@ -223,18 +223,25 @@ def _rank_plain(rows: Tensor, total: Tensor, alive: Tensor, out: Tensor) -> None
     order, group = _lexicographic(torch.cat([level.unsqueeze(-1), rows], -1))
     rows = rows.gather(1, order.unsqueeze(-1).expand_as(rows))
     level = level.gather(1, order)
-    n, tile = rows.shape[1], _tile(rows)
+    n = rows.shape[1]
+    tall = min(128, _tile(rows))  # one pass over a tile an element of its longest chain: keep it small
+    wide = max(tall, TILE // (tall * rows.shape[0]))
     rank = torch.zeros(level.shape, dtype=torch.int32, device=rows.device)
 
-    def longest(left: slice, right: slice) -> Tensor:
-        below = _below(rows, group, left, right) & (level[:, None, left] == level[:, right, None])
-        return torch.where(below, rank[:, None, left] + 1, 0).amax(-1)
+    def below(left: slice, right: slice) -> Tensor:
+        return _below(rows, group, left, right) & (level[:, None, left] == level[:, right, None])
 
-    for begin in range(0, n, tile):
-        right = slice(begin, min(begin + tile, n))
-        for start in range(0, begin, tile):
-            rank[:, right] = torch.maximum(rank[:, right], longest(slice(start, min(start + tile, begin)), right))
-        while not torch.equal(longer := torch.maximum(rank[:, right], longest(right, right)), rank[:, right]):
+    def longest(left: slice, right: slice, pairs: Tensor) -> Tensor:
+        chains = torch.where(pairs, rank[:, None, left] + 1, 0).amax(-1)
+        return torch.maximum(rank[:, right], chains)
+
+    for begin in range(0, n, tall):
+        right = slice(begin, min(begin + tall, n))
+        for start in range(0, begin, wide):
+            left = slice(start, min(start + wide, begin))
+            rank[:, right] = longest(left, right, below(left, right))
+        inside = below(right, right)
+        while not torch.equal(longer := longest(right, right, inside), rank[:, right]):
             rank[:, right] = longer
     # levels of violation follow one another: each begins behind the last rank of the one before
     fresh = torch.nn.functional.pad((level[:, 1:] != level[:, :-1]).cumsum(1), (1, 0))
