@@ -192,7 +192,8 @@ def gains(C: Matrix, A: Matrix, ref: Vector) -> Vector:
     A = A[(ref > A).all(1)]
     if C.shape[1] == 1:
         best = min(float(A.min()) if len(A) else math.inf, float(ref[0]))
-        out[inside] = np.maximum(best - C[inside, 0], 0.0)
+        better = C[:, 0] < best
+        out[better] = best - C[better, 0]
     else:
         out[inside] = exact.exclusive(C[inside], A, ref, among=False)
     return out
