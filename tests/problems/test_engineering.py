@@ -198,9 +198,10 @@ def test_known_optima_of_the_literature_are_reproduced():
     # Coil spring: 2.65856 (Lampinen and Zelinka, 1999).
     spring = make("re25-v1").evaluate(torch.tensor([[9.0, 1.2230410, 12.0]], dtype=torch.float64)).values[0]
     assert spring[0].item() == pytest.approx(2.65856, abs=1e-4)
-    # Welded beam: 2.3810 (Deb, 2000).
-    beam = make("cre22-v1").evaluate(torch.tensor([[0.2444, 6.2175, 8.2915, 0.2444]], dtype=torch.float64))
-    assert beam.values[0, 0].item() == pytest.approx(2.381, abs=2e-3)
+    # Welded beam: 1.724852, all four limits active (Coello Coello and Mezura Montes, 2002).
+    beam = make("cre22-v1").evaluate(torch.tensor([[0.20573, 3.470489, 9.036624, 0.20573]], dtype=torch.float64))
+    assert beam.values[0, 0].item() == pytest.approx(1.724852, abs=1e-4)
+    assert beam.violations[0].abs().max() < 0.1
 
 
 class TestCabDesign:

@@ -125,8 +125,8 @@ def test_cheapest_flawless_designs_are_those_of_the_literature():
     assert cheapest_without_violation("re22-v1") == pytest.approx(min(cost(a) for a in table), rel=1e-3)
     # Pressure vessel with lengths up to 240 in (Gandomi, Yang and Alavi, 2013).
     assert cheapest_without_violation("re23-v1") == pytest.approx(5850.383, rel=2e-3)
-    # Welded beam (Deb, 2000).
-    assert make("cre22-v1").pareto_front()[:, 0].min().item() == pytest.approx(2.381, rel=1e-2)
+    # Welded beam (Coello Coello and Mezura Montes, 2002).
+    assert make("cre22-v1").pareto_front()[:, 0].min().item() == pytest.approx(1.724852, rel=1e-3)
 
 
 def test_marine_design_ideal_is_near_the_published_one():
