@@ -103,7 +103,7 @@ def crowding(f, ranks, begin, out):
 @jit("void(float64[:, :, ::1], int64[:, ::1], int64[:, ::1], float64[:, ::1])")
 def survive_stack(f, ranks, keep, kept):
     """Fill `keep` with the n survivors of each member in the order of their rows, `kept` with their crowding."""
-    members, total, m = f.shape
+    members, total = ranks.shape
     n = keep.shape[1]
     distance = np.empty(total)
     negative = np.empty(total)

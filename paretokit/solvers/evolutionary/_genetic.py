@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
 from paretokit.core import Cost, Evaluation, Front, Lanes, Problem, Rng, StackedSolver, to_min
 from paretokit.core import _check as check
-from paretokit.solvers.evolutionary._random import word
+from paretokit.solvers.evolutionary._draws import word
 from paretokit.solvers.evolutionary._variation import ROUNDS, Operators
 
 Memory = dict[str, Tensor]
@@ -73,6 +73,10 @@ class Genetic(StackedSolver[PopulationState]):
     ) -> tuple[Tensor, Memory]:
         """Return the survivors among the old rows followed by the new ones, `[P, n]`, and the method's memory."""
 
+    def first(self, problem: Problem, lanes: Lanes, n: int) -> Tensor:
+        """Return the first n decisions of each member, `[P, n, d]`, float64: uniform ones."""
+        return torch.stack([problem.space.sample(n, rng.child("initial")) for rng in lanes.rngs])
+
     def init_stack(self, problem: Problem, lanes: Lanes, *, initial: Tensor | None = None) -> PopulationState:
         """Return P populations that wait for their first evaluation: `initial` rows, then uniform ones."""
         n, d, m = self.size(problem), problem.space.dim, problem.n_objectives
@@ -81,9 +85,9 @@ class Genetic(StackedSolver[PopulationState]):
             given = torch.as_tensor(initial).detach().to("cpu", torch.float64)
             check.shape(given.ndim == 2 and given.shape[1] == d, "initial", f"have shape [n, {d}]", tuple(given.shape))
         own = lanes.child(self.name.lower())
-        drawn = [problem.space.sample(max(n - len(given), 0), rng.child("initial")) for rng in own.rngs]
-        asked = torch.stack([torch.cat([given, x.to(torch.float64)]) for x in drawn])
         device, members = problem.device, len(lanes)
+        drawn = self.first(problem, own, max(n - len(given), 0))
+        asked = torch.cat([given.expand(members, *given.shape), drawn], 1)
         signs = to_min(torch.ones(m, dtype=torch.float64), problem.objectives).to(device)
         return PopulationState(
             keys=own.keys.to(device),
@@ -179,36 +183,41 @@ class Genetic(StackedSolver[PopulationState]):
         return x if problem.dtype == torch.float64 else x.to(problem.dtype).to(torch.float64)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Variation:
-    """Checked hyper-parameters of crossover and mutation."""
+class _Varying(Protocol):
+    @property
+    def crossover_prob(self) -> float: ...
+    @property
+    def crossover_var_prob(self) -> float: ...
+    @property
+    def crossover_eta(self) -> float: ...
+    @property
+    def mutation_prob(self) -> float: ...
+    @property
+    def mutation_var_prob(self) -> float | None: ...
+    @property
+    def mutation_eta(self) -> float: ...
 
-    crossover_prob: float
-    crossover_var_prob: float
-    crossover_eta: float
-    mutation_prob: float
-    mutation_var_prob: float | None
-    mutation_eta: float
-    eliminate_duplicates: bool
 
-    def __post_init__(self) -> None:
-        check.probability(crossover_prob=self.crossover_prob, mutation_prob=self.mutation_prob)
-        check.probability(crossover_var_prob=self.crossover_var_prob)
-        if self.mutation_var_prob is not None:
-            check.probability(mutation_var_prob=self.mutation_var_prob)
-        check.at_least(0, crossover_eta=self.crossover_eta, mutation_eta=self.mutation_eta)
+def check_variation(solver: _Varying) -> None:
+    """Raise unless probabilities and distribution indices are what they must be."""
+    check.probability(crossover_prob=solver.crossover_prob, crossover_var_prob=solver.crossover_var_prob)
+    check.probability(mutation_prob=solver.mutation_prob)
+    if solver.mutation_var_prob is not None:
+        check.probability(mutation_var_prob=solver.mutation_var_prob)
+    check.at_least(0, crossover_eta=solver.crossover_eta, mutation_eta=solver.mutation_eta)
 
-    def operators(self, problem: Problem) -> Operators:
-        """Return the operators on a problem: `mutation_var_prob` defaults to min(1/2, 1/d)."""
-        rate = self.mutation_var_prob
-        return Operators(
-            space=problem.space,
-            crossover_prob=self.crossover_prob,
-            crossover_var_prob=self.crossover_var_prob,
-            crossover_eta=self.crossover_eta,
-            mutation_prob=self.mutation_prob,
-            mutation_var_prob=min(0.5, 1.0 / problem.space.dim) if rate is None else rate,
-            mutation_eta=self.mutation_eta,
-            rounds=ROUNDS if self.eliminate_duplicates else 1,
-            dtype=problem.dtype,
-        )
+
+def operators(solver: _Varying, problem: Problem, *, eliminate_duplicates: bool) -> Operators:
+    """Return the solver's operators on a problem; `mutation_var_prob` defaults to min(1/2, 1/d)."""
+    rate = solver.mutation_var_prob
+    return Operators(
+        space=problem.space,
+        crossover_prob=solver.crossover_prob,
+        crossover_var_prob=solver.crossover_var_prob,
+        crossover_eta=solver.crossover_eta,
+        mutation_prob=solver.mutation_prob,
+        mutation_var_prob=min(0.5, 1.0 / problem.space.dim) if rate is None else rate,
+        mutation_eta=solver.mutation_eta,
+        rounds=ROUNDS if eliminate_duplicates else 1,
+        dtype=problem.dtype,
+    )

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -40,7 +41,7 @@ def over_members(kernel: Callable[..., None], *stacks: Tensor, work: int) -> Non
         return
     cuts = [members * t // threads for t in range(threads + 1)]
     pool = _pool(os.getpid(), threads - 1)
-    parts = [[a[i:j] for a in arrays] for i, j in zip(cuts[:-1], cuts[1:], strict=True)]
+    parts = [[a[i:j] for a in arrays] for i, j in pairwise(cuts)]
     others = [pool.submit(kernel, *part) for part in parts[1:]]
     kernel(*parts[0])
     for other in others:

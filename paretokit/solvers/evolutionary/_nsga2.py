@@ -10,7 +10,7 @@ from torch import Tensor
 from paretokit.core import Problem
 from paretokit.core import _check as check
 from paretokit.solvers.evolutionary._crowding import rank_and_crowding
-from paretokit.solvers.evolutionary._genetic import Genetic, Memory, PopulationState, Variation
+from paretokit.solvers.evolutionary._genetic import Genetic, Memory, PopulationState, check_variation, operators
 from paretokit.solvers.evolutionary._variation import offspring
 
 
@@ -52,18 +52,7 @@ class NSGA2(Genetic):
 
     def __post_init__(self) -> None:
         check.at_least(2, pop_size=self.pop_size)
-        self._variation()
-
-    def _variation(self) -> Variation:
-        return Variation(
-            crossover_prob=self.crossover_prob,
-            crossover_var_prob=self.crossover_var_prob,
-            crossover_eta=self.crossover_eta,
-            mutation_prob=self.mutation_prob,
-            mutation_var_prob=self.mutation_var_prob,
-            mutation_eta=self.mutation_eta,
-            eliminate_duplicates=self.eliminate_duplicates,
-        )
+        check_variation(self)
 
     def size(self, problem: Problem) -> int:
         """Return `pop_size`."""
@@ -78,7 +67,7 @@ class NSGA2(Genetic):
             state.v,
             state.memory["crowding"],
             by_dominance=True,
-            ops=self._variation().operators(problem),
+            ops=operators(self, problem, eliminate_duplicates=self.eliminate_duplicates),
             count=self.pop_size,
         )
 

@@ -1,68 +1,110 @@
-"""Words, uniforms and random bijections of a stack, by counter: torch twins of the draws in `_variation_kernels.py`."""
+"""Random and quasi-random search."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
 
 import torch
 from torch import Tensor
 
-from paretokit.core._rng import mix
+from paretokit.core import Lanes, Problem, Rng
+from paretokit.core import _check as check
+from paretokit.core._rng import uniform
+from paretokit.solvers.evolutionary._crowding import rank_and_crowding
+from paretokit.solvers.evolutionary._draws import word
+from paretokit.solvers.evolutionary._genetic import Genetic, Memory, PopulationState
+from paretokit.solvers.evolutionary._variation import separable
 
-GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)  # as int64
-UNIT = 2.0**-53
-
-
-def shift(z: Tensor, bits: int) -> Tensor:
-    """Shift int64 right logically."""
-    return (z >> bits) & ((1 << (64 - bits)) - 1)
-
-
-def words(keys: Tensor, count: int) -> Tensor:
-    """Return int64 words `[*keys.shape, count]`: entry c is ``mix(key + (c + 1) golden)``."""
-    counters = torch.arange(1, count + 1, dtype=torch.int64, device=keys.device)
-    return mix(keys.unsqueeze(-1) + counters * GOLDEN)
+MAX_SOBOL = torch.quasirandom.SobolEngine.MAXDIM
 
 
-def word(keys: Tensor, counter: int) -> Tensor:
-    """Return the word at one counter, shaped like `keys`."""
-    step = (counter + 1) * GOLDEN & ((1 << 64) - 1)
-    return mix(keys + (step - (1 << 64) if step >> 63 else step))
+@final
+@dataclass(frozen=True, kw_only=True)
+class RandomSearch(Genetic):
+    """Draw uniformly and keep the best by rank and crowding distance: what every other solver has to beat.
 
+    Attributes:
+        pop_size: Number n of solutions kept, and of draws a step.
 
-def unit(drawn: Tensor) -> Tensor:
-    """Return float64 uniforms in [0, 1) of words, by their upper 53 bits."""
-    return shift(drawn, 11).to(torch.float64) * UNIT
-
-
-def coin(drawn: Tensor) -> Tensor:
-    """Return the lowest bit of words, which `unit` leaves unused."""
-    return (drawn & 1).bool()
-
-
-def shuffled(keys: Tensor, count: int, n: int) -> Tensor:
-    """Return `count` numbers `[P, count]` of 0 … n - 1 along random permutations, one after the other.
-
-    Each permutation is a keyed bijection of the next power of two (affine maps and shifts), walked along its cycles
-    until it lands below n, so any position can be asked for alone.
+    Cost: O(n log n) a step for two objectives.
     """
-    bits = max(1, (n - 1).bit_length())
-    mask, step = (1 << bits) - 1, (bits + 1) >> 1
-    numbers = -(-count // n)
-    constants = words(keys, 8 * numbers).reshape(-1, numbers, 8, 1).expand(-1, -1, -1, n)
 
-    def scrambled(y: Tensor) -> Tensor:
-        for j in range(4):
-            y = (y * (constants[:, :, 2 * j] | 1) + constants[:, :, 2 * j + 1]) & mask
-            y = y ^ (y >> step)
-        return y
+    pop_size: int = 100
 
-    y = scrambled(torch.arange(n, device=keys.device).expand(len(keys), numbers, n))
-    while bool((outside := y >= n).any()):
-        y = torch.where(outside, scrambled(y), y)
-    return y.reshape(len(keys), -1)[:, :count]
+    def __post_init__(self) -> None:
+        check.at_least(2, pop_size=self.pop_size)
+
+    def size(self, problem: Problem) -> int:
+        """Return `pop_size`."""
+        return self.pop_size
+
+    def breed(self, problem: Problem, state: PopulationState, keys: Tensor) -> Tensor:
+        """Return uniform decisions."""
+        space = problem.space
+        if separable(space):
+            return space.from_unit(uniform(keys, self.pop_size, space.dim))
+        drawn = [space.sample(self.pop_size, Rng(key % (1 << 64))) for key in keys.tolist()]
+        return torch.stack(drawn).to(state.x)
+
+    def survive(
+        self, problem: Problem, state: PopulationState, f: Tensor, v: Tensor, keys: Tensor
+    ) -> tuple[Tensor, Memory]:
+        """Return the best by rank and crowding distance."""
+        return rank_and_crowding(f, v, self.pop_size)[0], {}
 
 
-def distinct_pairs(drawn: Tensor, size: int) -> Tensor:
-    """Return two different numbers of 0 … size - 1 (equal ones for size 1), `[..., 2]`, from words `[..., 2]`."""
-    first = (unit(drawn[..., 0]) * size).to(torch.int64)
-    second = (unit(drawn[..., 1]) * (size - 1)).to(torch.int64)
-    return torch.stack([first, (second + (second >= first).to(torch.int64)).clamp_max(size - 1)], -1)
+@final
+@dataclass(frozen=True, kw_only=True)
+class QuasiRandomSearch(Genetic):
+    """Follow a scrambled Sobol sequence and keep the best by rank and crowding distance.
+
+    Every member scrambles with its own seed, so members are independent; `initial` rows take the places of the
+    last points of the first step.
+
+    Attributes:
+        pop_size: Number n of solutions kept, and of points a step; powers of two keep the sequence balanced.
+
+    Owen (1998), "Scrambling Sobol' and Niederreiter-Xing points", Journal of Complexity 14(4); torch's Joe-Kuo
+    direction numbers.
+    """
+
+    pop_size: int = 128
+
+    def __post_init__(self) -> None:
+        check.at_least(2, pop_size=self.pop_size)
+
+    def unsupported(self, problem: Problem) -> str | None:
+        """Tell where the sequence has too few columns or the space is no product of columns."""
+        if problem.space.dim > MAX_SOBOL:
+            return f"its sequence has {MAX_SOBOL} columns, the problem has {problem.space.dim} variables"
+        if not separable(problem.space):
+            return f"it needs a space of independent columns, not {type(problem.space).__name__}"
+        return None
+
+    def size(self, problem: Problem) -> int:
+        """Return `pop_size`."""
+        return self.pop_size
+
+    def first(self, problem: Problem, lanes: Lanes, n: int) -> Tensor:
+        """Return the first points of each member's sequence."""
+        return self._points(problem, lanes.keys, 0, n)
+
+    def breed(self, problem: Problem, state: PopulationState, keys: Tensor) -> Tensor:
+        """Return the next points of each member's sequence."""
+        return self._points(problem, state.keys, state.step * self.pop_size, self.pop_size).to(state.x)
+
+    @staticmethod
+    def _points(problem: Problem, keys: Tensor, begin: int, count: int) -> Tensor:
+        dim, parts = problem.space.dim, []
+        for key in word(keys, -2).tolist():
+            engine = torch.quasirandom.SobolEngine(dim, scramble=True, seed=key % (1 << 62))  # type: ignore[no-untyped-call]
+            engine.fast_forward(begin)  # type: ignore[no-untyped-call]
+            parts.append(engine.draw(count, dtype=torch.float64))
+        return problem.space.from_unit(torch.stack(parts))
+
+    def survive(
+        self, problem: Problem, state: PopulationState, f: Tensor, v: Tensor, keys: Tensor
+    ) -> tuple[Tensor, Memory]:
+        """Return the best by rank and crowding distance."""
+        return rank_and_crowding(f, v, self.pop_size)[0], {}

@@ -11,9 +11,9 @@ from paretokit.core import Box, Categorical, Integers, Mixed, Space
 from paretokit.core._kernel import KernelModule
 from paretokit.core._rng import mix
 from paretokit.core._space import CATEGORY, INTEGER
+from paretokit.solvers.evolutionary._draws import GOLDEN, coin, shuffled, unit, word, words
 from paretokit.solvers.evolutionary._members import columns, over_members
 from paretokit.solvers.evolutionary._power import power
-from paretokit.solvers.evolutionary._random import GOLDEN, coin, shuffled, unit, word, words
 
 KERNELS = KernelModule("paretokit.solvers.evolutionary._variation_kernels", compile_seconds=10.0)
 TOO_CLOSE = 1e-14
@@ -102,7 +102,7 @@ def tournaments(keys: Tensor, f: Tensor, v: Tensor, score: Tensor, *, by_dominan
     Less violation wins; of feasible ones the dominating one (where `by_dominance`), then the larger score, then a coin.
     """
     n, m = f.shape[1:]
-    pairs = shuffled(word(keys, 0), 4 * matings, n).unflatten(1, (2 * matings, 2))
+    pairs = shuffled(word(keys, 0), 4 * matings, n).reshape(-1, 2 * matings, 2)
     a, b = pairs.unbind(-1)
     first = coin(words(word(keys, 1), 2 * matings))
     score_a, score_b = score.gather(1, a), score.gather(1, b)
@@ -118,7 +118,7 @@ def tournaments(keys: Tensor, f: Tensor, v: Tensor, score: Tensor, *, by_dominan
     violated = (v_a > 0) | (v_b > 0)
     tied = coin(words(word(keys, 1), 2 * matings))
     first = torch.where(violated, torch.where(v_a == v_b, tied, v_a < v_b), first)
-    return torch.where(first, a, b).unflatten(1, (matings, 2))
+    return torch.where(first, a, b).reshape(-1, matings, 2)
 
 
 def cross(keys: Tensor, x: Tensor, parents: Tensor, ops: Operators) -> Tensor:
@@ -132,7 +132,7 @@ def cross(keys: Tensor, x: Tensor, parents: Tensor, ops: Operators) -> Tensor:
     matings, d = parents.shape[1], x.shape[-1]
     a, b = (torch.take_along_dim(x, parents[..., k].unsqueeze(-1), 1) for k in range(2))
     mating = (unit(words(word(keys, 2), matings)) < ops.crossover_prob) & (parents[..., 0] != parents[..., 1])
-    drawn = words(word(keys, 3), matings * d).unflatten(1, (matings, d))
+    drawn = words(word(keys, 3), matings * d).reshape(-1, matings, d)
     u, swap = unit(drawn), coin(drawn)
     cell = mating.unsqueeze(-1) & (u < ops.crossover_var_prob)
     spread = cell & (kinds != CATEGORY) & ((a - b).abs() > TOO_CLOSE) & (lower < upper)
@@ -165,7 +165,7 @@ def mutate(keys: Tensor, children: Tensor, ops: Operators) -> Tensor:
     lower, upper, kinds = (t.to(children.device) for t in ops.bounds)
     count, d = children.shape[1:]
     child = unit(words(word(keys, 4), count)) < ops.mutation_prob
-    u = unit(words(word(keys, 5), count * d)).unflatten(1, (count, d))
+    u = unit(words(word(keys, 5), count * d)).reshape(-1, count, d)
     cell = child.unsqueeze(-1) & (u < ops.mutation_var_prob) & (lower < upper)
     w = u / ops.mutation_var_prob if ops.mutation_var_prob else u
     wide = torch.where(kinds == INTEGER, 0.5, 0.0).to(children)
@@ -198,7 +198,7 @@ def _offspring_plain(
     score: Tensor,
     by_dominance: bool,
     ops: Operators,
-    out: Tensor,  # noqa: FBT001
+    out: Tensor,
 ) -> None:
     count = out.shape[1]
     matings = (count + 1) // 2
@@ -239,9 +239,10 @@ def offspring(
         KERNELS.plain(_offspring_plain, keys, x, f, v, score, by_dominance, ops, out)
         return out
     lower, upper, kinds = columns(*ops.bounds)
-    kernel, params, rounds = KERNELS.load().offspring_stack, ops.params.numpy(), ops.rounds
+    kernel = KERNELS.load().offspring_stack
+    fixed = (by_dominance, lower, upper, kinds, ops.params.numpy(), ops.rounds)
     over_members(
-        lambda k, a, b, c, d, o: kernel(k.view("uint64"), a, b, c, d, by_dominance, lower, upper, kinds, params, rounds, o),
+        lambda k, a, b, c, d, o: kernel(k.view("uint64"), a, b, c, d, *fixed, o),
         keys, x, f, v, score, out, work=count * x.shape[2],
     )  # fmt: skip
     return out

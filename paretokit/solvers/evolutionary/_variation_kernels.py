@@ -1,4 +1,4 @@
-# mypy: disable-error-code="untyped-decorator,no-untyped-def,no-untyped-call,no-any-return,misc"
+# mypy: disable-error-code="untyped-decorator,no-untyped-def,no-untyped-call,no-any-return,misc,import-untyped"
 """Compiled variation: `_variation.py` number for number, drawing counters only where a decision needs them."""
 
 import numpy as np
