@@ -13,6 +13,8 @@ _FAMILIES = {
     ),
     "_cdtlz": ("C1DTLZ1", "C1DTLZ3", "C2DTLZ2", "C3DTLZ1", "C3DTLZ4"),
     "_dcdtlz": ("DC1DTLZ1", "DC1DTLZ3", "DC2DTLZ1", "DC2DTLZ3", "DC3DTLZ1", "DC3DTLZ3"),
+    "_classics": ("BNH", "OSY", "SRN", "TNK"),
+    "_ctp": ("CTP1", "CTP2", "CTP3", "CTP4", "CTP5", "CTP6", "CTP7", "CTP8"),
     "_wfg": ("WFG1", "WFG2", "WFG3", "WFG4", "WFG5", "WFG6", "WFG7", "WFG8", "WFG9"),
 }
 

@@ -15,7 +15,6 @@ from paretokit.problems.synthetic._cdtlz import ConstrainedDTLZ
 from paretokit.problems.synthetic._dtlz import DTLZ1, DTLZ3
 from paretokit.problems.synthetic._points import DEFAULT, Intervals, along, cube, thin
 
-
 _HALF = math.acos(0.95) / (5 * math.pi)
 DC1_BANDS: Intervals = ((0.0, _HALF), (0.4 - _HALF, 0.4 + _HALF), (0.8 - _HALF, 0.8 + _HALF))
 DC3_BANDS: Intervals = ((0.0, 1 / 15), (5 / 15, 7 / 15), (11 / 15, 13 / 15))
