@@ -116,16 +116,13 @@ def _nearest_plain(
 
 
 def _cost(query: Tensor, candidate: Tensor, cost: Cost, rho: float) -> Tensor:
+    """Return the cost of all pairs, `[b, q, n]`, one objective after the other in the order of the compiled twin."""
     total: Tensor | None = None
-    extra: Tensor | None = None
-    for j in range(query.shape[-1]):
-        q, c = query[:, :, None, j], candidate[:, None, :, j]
+    columns = [(query[:, :, None, j], candidate[:, None, :, j]) for j in range(query.shape[-1])]
+    for q, c in columns:
         worst = cost not in (Cost.EUCLIDEAN, Cost.SHORTFALL, Cost.TAXICAB)
         term = c * q if cost >= Cost.TCHEBYCHEFF else c - q
-        if cost >= Cost.TCHEBYCHEFF and rho > 0:
-            part = rho * (term if cost is Cost.TCHEBYCHEFF else c)
-            extra = part if extra is None else extra + part
-        elif cost is Cost.EUCLIDEAN:
+        if cost is Cost.EUCLIDEAN:
             term = term.square_()
         elif cost is Cost.SHORTFALL:
             term = term.clamp_min_(0).square_()
@@ -133,7 +130,10 @@ def _cost(query: Tensor, candidate: Tensor, cost: Cost, rho: float) -> Tensor:
             term = term.abs_()
         total = term if total is None else torch.maximum(total, term) if worst else total + term
     assert total is not None
-    return total if extra is None else total + extra
+    if cost >= Cost.TCHEBYCHEFF and rho > 0:
+        for q, c in columns:
+            total = total + (rho * q if cost is Cost.TCHEBYCHEFF else rho) * c
+    return total
 
 
 def take(rows: Tensor, index: Tensor) -> Tensor:

@@ -142,7 +142,8 @@ def riesz_energy_points(m: int, n: int, rng: Rng, *, iterations: int = 600) -> T
 
     .. math:: \min_W \sum_{i \ne j} \lVert w_i - w_j \rVert_2^{-s}, \qquad s = m^2
 
-    Projected gradient descent from a Dirichlet draw; the corners are held in place where n >= m.
+    Projected gradient descent from a Dirichlet draw; the corners are held in place where n >= m; one point is the
+    center.
 
     Args:
         m: Number of objectives.
@@ -162,8 +163,8 @@ def riesz_energy_points(m: int, n: int, rng: Rng, *, iterations: int = 600) -> T
     (2021), TEVC. Deviations: a fixed number of shrinking steps instead of Adam with a stopping rule.
     """
     check.at_least(1, m=m, n=n, iterations=iterations)
-    if m == 1:
-        return torch.ones((n, 1), dtype=torch.float64)
+    if m == 1 or n == 1:
+        return torch.full((n, m), 1 / m, dtype=torch.float64)
     points = dirichlet_weights(m, n, rng)
     fixed = m if n >= m else 0
     if fixed:
