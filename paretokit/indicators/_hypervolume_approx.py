@@ -13,7 +13,8 @@ from paretokit.core._rng import Rng
 from paretokit.indicators._hypervolume import corner, fronts
 from paretokit.indicators._io import Array, Senses, flip
 
-_CELLS = 1 << 20  # directions x points held at once
+_CELLS = 1 << 16  # directions x points held at once: half a megabyte stays in a core's cache
+_DEVICE_CELLS = 1 << 24  # and on an accelerator
 
 
 class HypervolumeEstimate(NamedTuple):
@@ -106,12 +107,23 @@ def _inverse_directions(m: int, count: int, rng: Rng) -> Tensor:
 def _mean(gains: Tensor, inverse: Tensor) -> Tensor:
     """Return the mean over directions of max over points of the m-th power of the ray's length, `[b]`, float64."""
     b, n, m = gains.shape
-    rows = max(1, _CELLS // (max(b, 1) * n))
+    cells = _CELLS if gains.device.type == "cpu" else _DEVICE_CELLS
+    rows = min(len(inverse), max(1, cells // (max(b, 1) * n)))
+    columns = gains.movedim(2, 0).contiguous().unsqueeze(2)  # [m, b, 1, n]
+    slopes = inverse.T.contiguous().unsqueeze(2)  # [m, directions, 1]
     total = torch.zeros(b, dtype=torch.float64, device=gains.device)
+    room = None if gains.requires_grad else gains.new_empty(2, b, rows, n)
     for first in range(0, len(inverse), rows):
-        block = inverse[first : first + rows]
-        length = gains[:, None, :, 0] * block[:, 0, None]
-        for i in range(1, m):
-            length = torch.minimum(length, gains[:, None, :, i] * block[:, i, None])
+        block = slopes[:, first : first + rows]
+        if room is None:
+            length = columns[0] * block[0]
+            for i in range(1, m):
+                length = torch.minimum(length, columns[i] * block[i])
+        else:
+            length, other = room[:, :, : block.shape[1]]
+            torch.mul(columns[0], block[0], out=length)
+            for i in range(1, m):
+                torch.mul(columns[i], block[i], out=other)
+                torch.minimum(length, other, out=length)
         total = total + length.amax(2).double().pow(m).sum(1)
     return total / len(inverse)

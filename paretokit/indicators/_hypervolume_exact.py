@@ -26,6 +26,7 @@ Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
 _TASKS = 64  # parts that a large tree is cut into; the same for every number of threads, so the sum is the same too
+_THREAD_ROWS = {2: 5000, 3: 2000, 4: 300, 5: 100}  # from here a call of moocore outweighs the quarrel about the GIL
 _SPLIT_SECONDS = 4e-3  # work below this stays on one thread
 
 
@@ -106,7 +107,9 @@ def area(A: Matrix, ref: Vector) -> float:
     width = np.empty_like(x)
     np.subtract(x[1:], x[:-1], out=width[:-1])
     width[-1] = ref[0] - x[-1]
-    return float(width @ (ref[1] - y))
+    np.subtract(ref[1], y, out=y)
+    np.multiply(width, y, out=y)
+    return float(y.sum())  # not a BLAS product: its threads cost more than they save
 
 
 def exact(A: Matrix, ref: Vector) -> float:
@@ -199,12 +202,14 @@ def exact_batch(A: NDArray[np.float64], ref: Vector) -> Vector:
         spread(lambda first, last: sweep(C, ref, first, last, out), b, grain=max(1, 20_000 // n))
         return out
 
+    finite = math.isfinite(A.sum())
+
     def one(first: int, last: int) -> None:
         for i in range(first, last):
-            out[i] = exact(A[i][(A[i] < ref).all(1)], ref)
+            out[i] = exact(A[i] if finite else A[i][(ref > A[i]).all(1)], ref)
 
     begin = time.perf_counter()
-    spread(one, b, grain=max(1, 2000 // n)) if m <= 5 else one(0, b)
+    one(0, b) if m > 5 or n < _THREAD_ROWS[m] else spread(one, b)
     if m <= 3 and n <= 4096:
         _SWEEPS._spent += time.perf_counter() - begin
     return out
