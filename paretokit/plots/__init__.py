@@ -1,0 +1,39 @@
+"""Pictures of fronts and runs: data first, then drawing; each function takes `ax` and returns it.
+
+result.front.plot()
+pk.plots.scatter({"NSGA-II": a, "NSGA-III": b})
+pk.plots.convergence(results, indicator="hypervolume")
+"""
+
+from paretokit.plots._comparison import ComparisonData, comparison, comparison_data
+from paretokit.plots._convergence import Curve, convergence, convergence_data
+from paretokit.plots._heat_map import HeatMapData, heat_map, heat_map_data
+from paretokit.plots._matrix import scatter_matrix
+from paretokit.plots._parallel import ParallelData, parallel_coordinates, parallel_data
+from paretokit.plots._plot import plot
+from paretokit.plots._radar import RadarData, radar, radar_data
+from paretokit.plots._scatter import scatter
+from paretokit.plots._view import FrontView, view
+
+__all__ = [
+    "ComparisonData",
+    "Curve",
+    "FrontView",
+    "HeatMapData",
+    "ParallelData",
+    "RadarData",
+    "comparison",
+    "comparison_data",
+    "convergence",
+    "convergence_data",
+    "heat_map",
+    "heat_map_data",
+    "parallel_coordinates",
+    "parallel_data",
+    "plot",
+    "radar",
+    "radar_data",
+    "scatter",
+    "scatter_matrix",
+    "view",
+]

@@ -1,0 +1,103 @@
+"""Radar: a few far-apart solutions as polygons, outwards is better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paretokit.core import Front
+from paretokit.core import _check as check
+from paretokit.plots import _style as style
+from paretokit.plots._view import Floats, FrontView, HasValues, representatives, view
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True, eq=False)
+class RadarData:
+    """Polygons around a center.
+
+    Attributes:
+        view: Where they come from.
+        angles: Direction of each objective in radians, the first one upwards `[m]`.
+        rows: Rows of the front that are drawn.
+        radii: Their distances from the center `[k, m]`, 0 at the worst and 1 at the best value of the front.
+        chosen: Radii of the highlighted solution `[m]`, or None.
+    """
+
+    view: FrontView
+    angles: Floats
+    rows: NDArray[np.int64]
+    radii: Floats
+    chosen: Floats | None
+
+
+def radar_data(front: Front, *, limit: int = 6, highlight: HasValues | None = None) -> RadarData:
+    """Return at most `limit` polygons of solutions that lie far apart."""
+    check.at_least(1, limit=limit)
+    check.that(isinstance(front, Front), "front", "be one front for a radar", type(front).__name__)
+    data = view(front, highlight=highlight)
+    check.that(data.m >= 3, "front", "have at least three objectives for a radar", data.m, 'kind="scatter" shows two')
+    rows = representatives(data, limit)
+    angles = np.linspace(0, 2 * np.pi, data.m, endpoint=False)
+    chosen = None if data.chosen is None else data.goodness(data.chosen)
+    return RadarData(data, angles, rows, data.goodness(data.values[0][rows]), chosen)
+
+
+def radar(front: Front, *, limit: int = 6, highlight: HasValues | None = None, ax: Axes | None = None) -> Axes:
+    """Draw a few solutions as polygons: each spoke is an objective, outwards is better.
+
+    Drawn are the best of each objective and those farthest from them; the rim is the front's best value on that
+    objective (written there), the inner circle its worst.
+
+    Args:
+        front: A front of at least three objectives.
+        limit: At most so many solutions.
+        highlight: A chosen solution, drawn thick.
+        ax: Polar axes to draw on; a new figure's otherwise.
+
+    Returns:
+        The axes.
+    """
+    data = radar_data(front, limit=limit, highlight=highlight)
+    ax = style.axes_of(ax, size=(4.8, 5.2), projection="polar")
+    polar: Any = ax
+    polar.set_theta_offset(np.pi / 2)
+    polar.set_theta_direction(-1)
+    polar.set_rlim(0, 1)
+    polar.set_rorigin(-0.18)
+    closed = np.append(data.angles, data.angles[0])
+    for k, (row, radii) in enumerate(zip(data.rows, data.radii, strict=True)):
+        around = np.append(radii, radii[0])
+        ax.plot(closed, around, color=style.color(k), linewidth=1.5, label=f"solution {row}", clip_on=False)
+        ax.fill(closed, around, color=style.color(k), alpha=0.06, linewidth=0)
+    if data.chosen is not None:
+        ax.plot(closed, np.append(data.chosen, data.chosen[0]), color=style.INK, linewidth=2.8, label="chosen")
+    _spokes(polar, data)
+    ax.set_title(data.view.title, loc="left", fontsize=style.LABEL + 0.5, color=style.INK, pad=18)
+    rows = -(-(len(data.rows) + (data.chosen is not None)) // 3)
+    style.caption(ax, f"{data.view.caption}\nrim: best, center: worst", below=44.0 + 13.5 * rows)
+    if data.view.empty:
+        style.nothing(ax)
+    else:
+        style.legend(ax, least=1, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.1), columnspacing=1.4)
+    return ax
+
+
+def _spokes(polar: Any, data: RadarData) -> None:
+    best, _ = data.view.ends()
+    ends = ["" if data.view.empty else f"\n{style.number(value)}" for value in best]
+    names = [f"{o.label}{end}" for o, end in zip(data.view.objectives, ends, strict=True)]
+    polar.set_xticks(data.angles, labels=names, fontsize=style.TICK, color=style.INK)
+    for text, angle in zip(polar.get_xticklabels(), data.angles, strict=True):
+        side = np.sin(angle)
+        text.set_horizontalalignment("center" if abs(side) < 0.2 else "left" if side > 0 else "right")
+    polar.set_yticks([0.0, 0.5, 1.0], labels=[])
+    polar.grid(color=style.GRID, linewidth=0.8)
+    polar.spines["polar"].set_color(style.GRID)
+    polar.spines["inner"].set_color(style.GRID)
+    polar.set_axisbelow(True)

@@ -1,0 +1,98 @@
+"""How our pictures look: sizes, colors and small texts, given to each call; no global setting is touched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from paretokit.core import Objective
+from paretokit.core import _check as check
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+"""Colors that the color-blind can tell apart (M. Okabe and K. Ito, 2008), in the order of use."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+INK, FAINT, GRID = "#333333", "#8a8a8a", "#e4e4e4"
+ACCENT = "#D55E00"
+TRUTH, BEHIND = "#b0b0b0", "#c9d6df"
+LABEL, TICK, SMALL = 10.0, 8.5, 7.5
+COLORS = "cividis"
+
+
+def color(i: int) -> str:
+    """Return the i-th color, from the start again after the last."""
+    return PALETTE[i % len(PALETTE)]
+
+
+def axes_of(ax: Axes | None, *, size: tuple[float, float] = (5.0, 4.0), projection: str | None = None) -> Axes:
+    """Return the given axes after checking their projection, or the only axes of a new pyplot figure."""
+    wanted = projection or "rectilinear"
+    if ax is not None:
+        found = getattr(ax, "name", "none")
+        hint = "" if projection is None else f'`fig.add_subplot(projection="{projection}")` makes one'
+        check.that(found == wanted, "ax", f"be {wanted} axes for this picture", f"{found} axes", hint)
+        return ax
+    import matplotlib.pyplot as plt
+
+    figure = plt.figure(figsize=size, layout="constrained")
+    made: Axes = figure.add_subplot(projection=projection)
+    return made
+
+
+def plain(ax: Axes, *, grid: bool = True) -> None:
+    """Give rectilinear axes two spines, small ticks and a faint grid behind the data."""
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        ax.spines[side].set_color(FAINT)
+        ax.spines[side].set_linewidth(0.8)
+    ax.tick_params(labelsize=TICK, colors=INK, width=0.8, length=3)
+    ax.set_axisbelow(True)
+    if grid:
+        ax.grid(visible=True, color=GRID, linewidth=0.6)
+
+
+def label(objective: Objective, *, arrow: bool = True) -> str:
+    """Return name and unit with an arrow along the axis to the better end."""
+    if not arrow:
+        return objective.label
+    return f"{objective.label} →" if objective.maximize else f"← {objective.label}"
+
+
+def number(value: float, digits: int = 4) -> str:
+    """Return a value with so many significant digits, without an exponent where it is short that way."""
+    if value != 0 and not 1e-4 <= abs(value) < 1e6:
+        return f"{value:.{digits - 1}g}"
+    places = digits - 1 - int(np.floor(np.log10(abs(value)))) if value else 0
+    text = f"{round(value, places):.{max(0, places)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def caption(ax: Axes, text: str, *, below: float = 34.0) -> None:
+    """Write a small line under the axes, `below` points beneath their lower edge."""
+    place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
+    ax.annotate(text, xy=(1.0, 0.0), xytext=(0.0, -below), ha="right", va="top", fontsize=SMALL, color=FAINT, **place)
+
+
+def titled(ax: Axes, text: str) -> None:
+    """Write the title, left-aligned, if there is one."""
+    if text:
+        ax.set_title(text, loc="left", fontsize=LABEL + 0.5, color=INK)
+
+
+def nothing(ax: Axes) -> None:
+    """Say in the middle of the axes that there is nothing to show."""
+    text = "no feasible point"
+    write: Any = getattr(ax, "text2D", ax.text)
+    write(0.5, 0.5, text, ha="center", va="center", fontsize=LABEL, color=FAINT, transform=ax.transAxes)
+
+
+def legend(ax: Axes, *, least: int = 2, **options: Any) -> None:
+    """Draw a frameless legend if at least so many things are named."""
+    handles, labels = ax.get_legend_handles_labels()
+    if len(labels) >= least:
+        ax.legend(handles, labels, fontsize=TICK, frameon=False, labelcolor=INK, handletextpad=0.5, **options)
