@@ -76,8 +76,8 @@ $(VENV)/.warm: $(VENV)/.all $(KERNELS)
 # torch first: the other packages then keep the build that was chosen for it.
 $(PEERS)/.installed: $(RECIPE) constraints-peers.txt
 	$(call venv,$(PEERS))
-	$(PEERS)/bin/python -m pip install --disable-pip-version-check -q -c constraints-peers.txt torch
-	$(PEERS)/bin/python -m pip install --disable-pip-version-check -q -c constraints-peers.txt \
+	$(PEERS)/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt torch
+	$(PEERS)/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt -c constraints-peers.txt \
 	  -e . botorch evox moocore pygmo pymoo
 	$(PEERS)/bin/paretokit warm
 	@touch $@
