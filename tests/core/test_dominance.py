@@ -292,3 +292,36 @@ def test_a_second_thread_changes_nothing(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     np.testing.assert_array_equal(non_dominated(X), one[0])
     np.testing.assert_array_equal(pareto_rank(X), one[1])
+
+
+@pytest.mark.parametrize("m", [1, 2, 3, 5])
+def test_kernels_serve_other_kernels(m):
+    """The evolutionary solvers call the kernels on raw rows: failed rows last, equal rows equal, rows untouched."""
+    from paretokit.core import _dominance_kernels as ranking
+    from paretokit.core import _filter_kernels as filtering
+    from paretokit.core import _sorting_kernels as sorting
+
+    X = np.random.default_rng(m).integers(0, 6, (90, m)).astype(float)
+    X[::17, 0] = [np.nan, np.inf, -np.inf, np.nan, np.inf, np.nan]
+    before, ranks, flags = X.copy(), np.empty(90, np.int64), np.empty(90, bool)
+    ranking.rank_kernel(X, ranks)
+    filtering.filter_kernel(X, np.ones(90, bool), True, flags)  # noqa: FBT003 - kernels take positions
+    np.testing.assert_array_equal(X, before)
+    np.testing.assert_array_equal(ranks, slow_rank(X))
+    np.testing.assert_array_equal(flags, slow_filter(X))
+    order = np.arange(90)[::-1].copy()
+    sorting.stable_sort(np.where(np.isnan(X[:, 0]), 0, X[:, 0]), order, np.empty(120, np.int64))
+    expected = np.argsort(np.where(np.isnan(X[::-1, 0]), 0, X[::-1, 0]), kind="stable")
+    np.testing.assert_array_equal(order, np.arange(90)[::-1][expected])
+
+
+@pytest.mark.parametrize("n", [5, 64, 1000, 5000])
+@pytest.mark.parametrize("scale", [1e-300, 1.0, 1e300])
+def test_sorting_is_stable_for_every_size_and_sign(n, scale):
+    from paretokit.core import _sorting_kernels as sorting
+
+    values = np.random.default_rng(n).integers(-40, 40, n) * scale + 0.0
+    values[0], values[-1] = np.inf, -np.inf
+    order = np.arange(n)
+    sorting.stable_sort(values, order, np.empty(n + 3, np.int64))
+    np.testing.assert_array_equal(order, np.argsort(values, kind="stable"))
