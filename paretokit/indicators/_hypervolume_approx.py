@@ -13,7 +13,7 @@ from paretokit.core._rng import Rng
 from paretokit.indicators._hypervolume import corner, fronts
 from paretokit.indicators._io import Array, Senses, flip
 
-_CELLS = 1 << 16  # directions x points held at once: half a megabyte stays in a core's cache
+_CELLS = 1 << 15  # directions x points held at once: in a core's cache, and too few for torch to wake threads
 _DEVICE_CELLS = 1 << 24  # and on an accelerator
 
 
@@ -97,7 +97,7 @@ def hypervolume_approx(
 
 def _inverse_directions(m: int, count: int, rng: Rng) -> Tensor:
     """Return ``1 / w`` for directions `[count, m]` on the positive part of the unit sphere."""
-    sobol = torch.quasirandom.SobolEngine(m, scramble=True, seed=rng.seed32)  # type: ignore[no-untyped-call]
+    sobol = torch.quasirandom.SobolEngine(m, scramble=True, seed=rng.seed32)
     u = sobol.draw(count, dtype=torch.float64).clamp(2.0**-53, 1.0 - 2.0**-53)
     normal = torch.special.ndtri(0.5 + 0.5 * u).clamp_min(1e-300)
     inverse: Tensor = normal.norm(dim=1, keepdim=True) / normal
