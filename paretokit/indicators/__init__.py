@@ -2,7 +2,8 @@
 
     from paretokit import indicators
 
-    indicators.igd_plus(values, true_front)                          # [*batch, n, m] -> [*batch]
+    indicators.hypervolume(values, reference_point=[1.1, 1.1, 1.1])   # [*batch, n, m] -> [*batch]
+    indicators.igd_plus(values, true_front)
     indicators.r2(values, indicators.simplex_lattice(3, 13), utopian_point=[0, 0, 0])
     indicators.epsilon_additive(values, other, maximize=[True, False, True])
 
@@ -11,13 +12,25 @@ candidates, which do not count, and gives an empty front the worst value. Indica
 the mathematics has them.
 """
 
-from paretokit.core import non_dominated, pareto_rank
+from paretokit.core import (
+    crowding_distance,
+    dominates,
+    epsilon_non_dominated,
+    non_dominated,
+    pareto_rank,
+    total_violation,
+)
 from paretokit.indicators._coverage import cardinality, coverage
 from paretokit.indicators._distances import averaged_hausdorff, gd, gd_plus, igd, igd_plus
 from paretokit.indicators._entropy import pc_entropy
 from paretokit.indicators._epsilon import epsilon_additive, epsilon_multiplicative
+from paretokit.indicators._hypervolume import hypervolume
+from paretokit.indicators._hypervolume_approx import hypervolume_approx
+from paretokit.indicators._hypervolume_contributions import hypervolume_contributions, hypervolume_improvement
 from paretokit.indicators._r2 import R2Convention, r2, r2_conventions
+from paretokit.indicators._r2_exact import r2_exact
 from paretokit.indicators._reference import ideal_point, infer_reference_point, nadir_point
+from paretokit.indicators._scores import better, larger_is_better, score, score_many, score_names, scores
 from paretokit.indicators._spacing import spacing, spread
 from paretokit.indicators._sparsity import sparsity
 from paretokit.indicators._utility import expected_utility, maximum_utility_loss
@@ -33,19 +46,28 @@ from paretokit.indicators._weights import (
 __all__ = [
     "R2Convention",
     "averaged_hausdorff",
+    "better",
     "cardinality",
     "cmorl_weights",
     "coverage",
+    "crowding_distance",
     "dirichlet_weights",
+    "dominates",
     "epsilon_additive",
     "epsilon_multiplicative",
+    "epsilon_non_dominated",
     "expected_utility",
     "gd",
     "gd_plus",
+    "hypervolume",
+    "hypervolume_approx",
+    "hypervolume_contributions",
+    "hypervolume_improvement",
     "ideal_point",
     "igd",
     "igd_plus",
     "infer_reference_point",
+    "larger_is_better",
     "lattice_size",
     "maximum_utility_loss",
     "nadir_point",
@@ -54,10 +76,16 @@ __all__ = [
     "pc_entropy",
     "r2",
     "r2_conventions",
+    "r2_exact",
     "riesz_energy_points",
+    "score",
+    "score_many",
+    "score_names",
+    "scores",
     "simplex_lattice",
     "spacing",
     "sparsity",
     "spread",
+    "total_violation",
     "two_layer_lattice",
 ]
