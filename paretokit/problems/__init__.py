@@ -12,7 +12,13 @@ from paretokit.problems._registry import PROBLEMS
 from paretokit.problems._registry import ids as list  # noqa: A004, F401 - the contract's word
 from paretokit.problems._registry import make as make
 
-_LAZY: dict[str, str] = {path.partition(":")[2]: path.partition(":")[0] for path in PROBLEMS.paths.values()}
+_LAZY: dict[str, str] = {
+    **{path.partition(":")[2]: path.partition(":")[0] for path in PROBLEMS.paths.values()},
+    "external": "paretokit.problems._function",
+    "from_function": "paretokit.problems._function",
+    "from_pygmo": "paretokit.problems._foreign",
+    "from_pymoo": "paretokit.problems._foreign",
+}
 
 
 def __getattr__(name: str) -> Any:
