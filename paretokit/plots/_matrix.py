@@ -52,7 +52,7 @@ def scatter_matrix(
         check.shape(grid.shape == (m, m), "ax", f"be an array of {m} x {m} axes", grid.shape)
     low, high = limits(data)
     for i, j in np.ndindex(m, m):
-        cell: Axes = grid[i, j]
+        cell: Any = grid[i, j]
         if j > i:
             cell.set_axis_off()
             continue

@@ -66,7 +66,7 @@ def label(objective: Objective, *, arrow: bool = True) -> str:
 def number(value: float, digits: int = 4) -> str:
     """Return a value with so many significant digits, without an exponent where it is short that way."""
     if value != 0 and not 1e-4 <= abs(value) < 1e6:
-        return f"{value:.{digits - 1}g}"
+        return f"{value:.{digits}g}"
     places = digits - 1 - int(np.floor(np.log10(abs(value)))) if value else 0
     text = f"{round(value, places):.{max(0, places)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

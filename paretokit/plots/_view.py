@@ -94,9 +94,10 @@ def named(fronts: Fronts) -> dict[str, Front]:
     """Return fronts by name, all of the same objectives."""
     layers = {"": fronts} if isinstance(fronts, Front) else dict(fronts)
     check.that(bool(layers), "front", "be a front or hold at least one", "nothing")
+    for front in layers.values():
+        check.that(isinstance(front, Front), "front", "be a Front, or Fronts by name", type(front).__name__)
     first = next(iter(layers.values()))
     for name, front in layers.items():
-        check.that(isinstance(front, Front), "front", "be a Front, or Fronts by name", type(front).__name__)
         expected, got = [o.name for o in first.objectives], [o.name for o in front.objectives]
         check.that(front.objectives == first.objectives, name, f"have the objectives {expected}", got)
     return layers

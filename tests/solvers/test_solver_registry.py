@@ -86,7 +86,7 @@ def test_unknown_names_get_the_nearest(make, error, line):
 
 def test_an_unknown_attribute_is_an_attribute_error():
     with pytest.raises(AttributeError, match="has no attribute 'NSGA9'"):
-        solvers.NSGA9  # noqa: B018
+        solvers.NSGA9
 
 
 def test_all_public_names_exist_and_are_sorted():
