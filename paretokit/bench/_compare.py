@@ -205,5 +205,13 @@ def _shared(fronts: Sequence[Front], scoring: Scoring) -> tuple[Scoring, tuple[s
     union = fronts[0].merge(*fronts[1:]).min_values
     low, high = union.amin(0), union.amax(0)
     points = {"ideal": low, "nadir": high, "reference_point": high + 0.1 * (high - low)}
-    filled = {n: tuple(to_min(points[n], objectives).tolist()) for n in missing}
-    return replace(scoring, **filled), missing
+    filled = {n: tuple(to_min(p, objectives).tolist()) for n, p in points.items() if n in missing}
+    return (
+        replace(
+            scoring,
+            ideal=filled.get("ideal", scoring.ideal),
+            nadir=filled.get("nadir", scoring.nadir),
+            reference_point=filled.get("reference_point", scoring.reference_point),
+        ),
+        missing,
+    )

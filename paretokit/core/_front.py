@@ -15,7 +15,7 @@ from paretokit.core import _check as check
 from paretokit.core._dominance import non_dominated
 from paretokit.core._errors import ParetoError
 from paretokit.core._evaluation import Evaluation
-from paretokit.core._io import Array, as_array, as_tensor
+from paretokit.core._io import Array, tensor_of
 from paretokit.core._objective import Objective, Sense, maximize_of, objectives_of, to_min
 from paretokit.core._problem import Problem
 from paretokit.core._protocol import EvaluationProtocol, Scoring, same_measurement
@@ -93,7 +93,7 @@ class Front:
         info: Mapping[str, Tensor] | None = None,
     ) -> Front:
         """Return the feasible, finite, non-dominated, distinct rows of evaluated decisions `x [n, d]`."""
-        rows = torch.as_tensor(x).detach()
+        rows = x.detach()
         feasible = evaluation.total_violation <= 0
         keep = feasible.nonzero().flatten()
         values = evaluation.values.detach()[keep]
@@ -128,14 +128,14 @@ class Front:
             x: Decisions `[n, d]` that belong to the points.
             scoring: Reference point, ideal and nadir.
         """
-        points = values if isinstance(values, Tensor) else as_tensor(as_array(values))
+        points = tensor_of(values)
         points = points if points.dtype.is_floating_point else points.to(torch.float64)
         check.shape(points.ndim == 2, "values", "have shape [n, m]", tuple(points.shape))
         named = objectives_of(points.shape[1] if objectives is None else list(objectives), senses)
         check.shape(
             len(named) == points.shape[1], "objectives", f"have {points.shape[1]} entries, one per column", len(named)
         )
-        rows = x if x is None or isinstance(x, Tensor) else as_tensor(as_array(x, "x"))
+        rows = None if x is None else tensor_of(x, "x")
         if rows is not None:
             check.shape(rows.ndim == 2 and len(rows) == len(points), "x", f"have {len(points)} rows", tuple(rows.shape))
         keep = non_dominated(points, maximize=maximize_of(named), keep_duplicates=False)

@@ -111,6 +111,11 @@ def as_tensor(array: NDArray[Any]) -> Tensor:
     return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
+def tensor_of(values: Array, name: str = "values") -> Tensor:
+    """Return a tensor as it is, and anything else as float64 (torch would read Python floats as float32)."""
+    return values if isinstance(values, Tensor) else as_tensor(as_array(values, name))
+
+
 def read(
     values: Array,
     *,

@@ -16,6 +16,7 @@ from torch import Tensor
 from paretokit.core import _check as check
 from paretokit.core._errors import ParetoError
 from paretokit.core._evaluation import Evaluation
+from paretokit.core._io import Array, tensor_of
 from paretokit.core._objective import Objective, to_min
 from paretokit.core._protocol import EvaluationProtocol
 from paretokit.core._rng import Lanes, Rng
@@ -79,7 +80,7 @@ class Problem(ABC):
     def _evaluate(self, x: Tensor, rng: Rng) -> Evaluation:
         """Return the evaluation of checked rows `x [n, d]`; draw from `rng` where values are noisy."""
 
-    def evaluate(self, x: Tensor, rng: Rng | Lanes | None = None) -> Evaluation:
+    def evaluate(self, x: Array, rng: Rng | Lanes | None = None) -> Evaluation:
         """Return values and violations of decisions on the selection split.
 
         Args:
@@ -90,7 +91,7 @@ class Problem(ABC):
             ShapeError: If the rows do not have d columns.
             InputError: If a row lies outside the space, or `_evaluate` answers with wrong shapes.
         """
-        x = torch.as_tensor(x)
+        x = tensor_of(x, "x")
         rows = self._checked(x)
         if isinstance(rng, Lanes) and self.deterministic:
             rng = None
@@ -104,13 +105,13 @@ class Problem(ABC):
             self._observer.evaluated(x, out)
         return out
 
-    def assess(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def assess(self, x: Array) -> tuple[Tensor, dict[str, Tensor]]:
         """Return held-out values `[n, m]` of decisions and extra columns; never reachable by a solver.
 
         Deterministic problems without a held-out split measure the same again.
         """
         self.refuse_solving("assess")
-        return self._assess(self._checked(torch.as_tensor(x)))
+        return self._assess(self._checked(tensor_of(x, "x")))
 
     def _assess(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         return self._answer(self._evaluate(x, Rng.from_seed(0).child("held-out")), x.shape[0]).values, {}

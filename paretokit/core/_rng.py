@@ -106,7 +106,8 @@ class Rng:
     def normal(self, *shape: int, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu") -> Tensor:
         """Return standard normal numbers of the given shape (inverse transform of `uniform`)."""
         u = self.uniform(*shape, dtype=torch.float64, device=device)
-        return torch.special.ndtri(u + 2.0**-54).to(dtype=dtype)
+        drawn: Tensor = torch.special.ndtri(u + 2.0**-54)
+        return drawn.to(dtype)
 
     def integers(self, high: int, *shape: int, device: torch.device | str = "cpu") -> Tensor:
         """Return int64 numbers in ``0 … high - 1`` of the given shape."""

@@ -64,6 +64,11 @@ class Solver(ABC, Generic[State]):
         """`resumes`, which adapters answer for each algorithm."""
         return self.resumes
 
+    @property
+    def finishes(self) -> bool:
+        """Whether `done` ever ends a run by itself, so that a budget may be omitted."""
+        return False
+
     def unsupported(self, problem: Problem) -> str | None:
         """Return why this solver cannot solve the problem (e.g. "it handles no constraints"), or None."""
         return None

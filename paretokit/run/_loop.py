@@ -102,7 +102,7 @@ class Loop:
     def run(self) -> list[Result]:
         """Run to the end and return one result a seed."""
         self.solver.check(self.problem)
-        if self.budget is None and type(self.solver).done is Solver.done:
+        if self.budget is None and not self.solver.finishes:
             raise InputError(check.message("budget", f"be given, since {self.solver.name} never ends by itself", None))
         saved = self.folder.read() if self.folder else None
         log = EvaluationLog(len(self.seeds), self.problem.objectives)

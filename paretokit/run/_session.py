@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from paretokit.core import AskTell, Evaluation, ParetoError, Problem, Rng, Solver
 from paretokit.core import _check as check
+from paretokit.core._io import Array, tensor_of
 from paretokit.run._archive import EvaluationLog
 from paretokit.run._checkpoint import Checkpoint, CheckpointFolder, RunRecord, identity
 from paretokit.run._history import History
 from paretokit.run._loop import Loop
 from paretokit.run._result import Result
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 
 
 class Session:
@@ -61,7 +59,7 @@ class Session:
         self._shape = x.shape
         return x.reshape(-1, x.shape[-1]).clone()
 
-    def tell(self, values: ArrayLike | Tensor, violations: ArrayLike | Tensor | None = None) -> None:
+    def tell(self, values: Array, violations: Array | None = None) -> None:
         """Take the values `[n, m]` (and violations `[n, k]`) of the asked decisions; NaN marks a failed row.
 
         Raises:
@@ -71,9 +69,9 @@ class Session:
         if self._shape is None:
             raise ParetoError("`tell` needs decisions that were asked; call `ask` first")
         n, m, k = self._shape[:-1].numel(), self.problem.n_objectives, self.problem.n_constraints
-        told = torch.as_tensor(values).to(self.problem.dtype)
+        told = tensor_of(values).to(self.problem.dtype)
         check.shape(tuple(told.shape) == (n, m), "values", f"have shape {(n, m)}", tuple(told.shape))
-        broken = None if violations is None else torch.as_tensor(violations).to(self.problem.dtype)
+        broken = None if violations is None else tensor_of(violations, "violations").to(self.problem.dtype)
         found = None if broken is None else tuple(broken.shape)
         due = (n, k) if k else None
         check.shape(found == due, "violations", f"have shape {due}" if due else "be omitted", found)

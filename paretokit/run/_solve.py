@@ -5,20 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from paretokit.core import Front, Problem, Solver, StackedSolver
 from paretokit.core import _check as check
+from paretokit.core._io import Array, tensor_of
 from paretokit.run._budget import Budget
 from paretokit.run._checkpoint import Checkpoint, CheckpointFolder, identity
 from paretokit.run._loop import Callback, Loop
 from paretokit.run._result import Result
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 
 
 def solve(
@@ -27,7 +25,7 @@ def solve(
     *,
     budget: Budget | None = None,
     seed: int = 0,
-    initial: ArrayLike | Tensor | Front | None = None,
+    initial: Array | Front | None = None,
     checkpoint: str | Path | Checkpoint | None = None,
     callbacks: Sequence[Callback] = (),
     progress: bool | None = None,
@@ -72,7 +70,7 @@ def solve_many(
     *,
     seeds: int | Iterable[int],
     budget: Budget | None = None,
-    initial: ArrayLike | Tensor | Front | None = None,
+    initial: Array | Front | None = None,
     checkpoint: str | Path | Checkpoint | None = None,
     n_jobs: int = -1,
     progress: bool | None = None,
@@ -143,10 +141,10 @@ def _check_call(problem: Problem, solver: Solver[Any], seeds: tuple[int, ...]) -
         check.that(isinstance(seed, int), "seed", "be a whole number", repr(seed))
 
 
-def _initial(problem: Problem, given: ArrayLike | Tensor | Front | None) -> Tensor | None:
+def _initial(problem: Problem, given: Array | Front | None) -> Tensor | None:
     if given is None:
         return None
-    rows = given.x if isinstance(given, Front) else torch.as_tensor(given)
+    rows = given.x if isinstance(given, Front) else tensor_of(given, "initial")
     check.that(rows is not None, "initial", "hold decisions", "a front of values only")
     assert rows is not None
     d = problem.space.dim

@@ -59,7 +59,7 @@ def test_capacity_keeps_extremes_and_a_spread(pruning):
 
 
 def test_bad_settings_get_one_line():
-    with pytest.raises(InputError, match="`pruning` must be one of .* did you mean 'crowding'"):
+    with pytest.raises(InputError, match=r"`pruning` must be one of .*\(did you mean 'crowding'"):
         Archive(TWO, pruning="crowd")
     with pytest.raises(InputError, match="`capacity` must be at least 1; got 0"):
         Archive(TWO, capacity=0)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from toys import Bowls, Forgetful, Walk
+from toys import Bowls, Forgetful, HeldOut, Walk
 
 import paretokit as pk
 from paretokit.core import _serial as serial
@@ -97,7 +97,7 @@ def test_only_damaged_checkpoints_are_an_error(tmp_path):
 @pytest.mark.parametrize(
     ("other", "key"),
     [
-        ({"problem": pk.problems.from_function(lambda x: x, objectives=2, space=pk.Box(0, 1, dim=2))}, "problem"),
+        ({"problem": HeldOut()}, "problem"),
         ({"solver": Walk(n=7)}, "solver"),
         ({"seed": 1}, "seeds"),
     ],

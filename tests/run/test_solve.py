@@ -109,7 +109,7 @@ def test_a_step_in_which_all_rows_fail_ends_the_run():
 
 
 def test_no_feasible_point_gives_an_empty_front_and_the_nearest_rows():
-    result = pk.solve(Infeasible(), pk.solvers.RandomSearch(batch_size=50), budget=pk.Budget(evaluations=200))
+    result = pk.solve(Infeasible(), pk.solvers.RandomSearch(pop_size=50), budget=pk.Budget(evaluations=200))
     assert (result.status, len(result.front)) == ("infeasible", 0)
     x, violation = result.infeasible
     assert torch.equal(violation, violation.sort().values)
@@ -197,7 +197,8 @@ def test_history_is_tidy_and_convergence_is_computed_on_demand():
     assert frame["seconds"].is_monotonic_increasing
     curve = result.convergence("hypervolume", "cardinality")
     assert curve["hypervolume"].iloc[-1] == pytest.approx(result.scores["hypervolume"])
-    assert curve["hypervolume"].iloc[-1] >= curve["hypervolume"].iloc[0]
+    for step, volume in zip(result.trace.taken, curve["hypervolume"], strict=True):
+        assert volume == pk.solve(Bowls(), Walk(), budget=pk.Budget(iterations=step)).scores["hypervolume"]
 
 
 def test_snapshots_are_thinned_to_two_hundred_by_stride():

@@ -107,7 +107,7 @@ class Walk(StackedSolver[WalkState]):
         return WalkState(x, torch.full((len(lanes), self.n, 2), torch.inf, dtype=torch.float64), lanes)
 
     def step(self, problem, state):
-        noise = state.keys.child("move", state.steps).uniform(self.n, 2) - 0.5
+        noise = state.keys.child("move", state.steps).uniform(self.n, problem.space.dim) - 0.5
         x = problem.space.project(state.x + (noise if state.steps else 0 * noise))
         values = to_min(problem.evaluate(x).values, problem.objectives)
         values = torch.where(torch.isfinite(values).all(-1, keepdim=True), values, torch.inf)
@@ -130,6 +130,10 @@ class Walk(StackedSolver[WalkState]):
 
     def done(self, state):
         return self.length is not None and state.steps >= self.length
+
+    @property
+    def finishes(self):
+        return self.length is not None
 
     def report(self, problem, state):
         return {"best": float(state.values.sum(-1).min())}
