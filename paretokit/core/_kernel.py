@@ -15,7 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,6 +33,15 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "paretokit"
 
 
+@cache
+def _generation() -> str:
+    """Return a mark of all kernel sources: numba sees a change in a file, but not in the kernels it calls elsewhere."""
+    digest = hashlib.blake2b(digest_size=8)
+    for source in sorted(Path(__file__).parents[1].rglob("_*_kernels.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
 def jit(*signatures: str, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Compile a function with numba for the given signatures, releasing the GIL, into the user's cache folder.
 
@@ -45,7 +54,7 @@ def jit(*signatures: str, **options: Any) -> Callable[[Callable[..., Any]], Call
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         saved = numba.config.CACHE_DIR
-        numba.config.CACHE_DIR = str(cache_folder() / "numba")
+        numba.config.CACHE_DIR = str(cache_folder() / "numba" / _generation())
         try:
             compiled: Callable[..., Any] = numba.njit(list(signatures) or None, **settings)(function)
         finally:
@@ -77,7 +86,7 @@ class KernelModule:
         spec = importlib.util.find_spec(self.name)
         source = Path(spec.origin) if spec and spec.origin else None
         # numba files its cache under the path of the source, and drops it when the file's time or size changes.
-        file = f"{source} {source.stat().st_mtime_ns} {source.stat().st_size}" if source and source.exists() else ""
+        file = f"{_generation()} {source} {source.stat().st_mtime_ns} {source.stat().st_size}" if source and source.exists() else ""
         mark = hashlib.blake2b(f"{file} {numba.__version__} {np.__version__} {sys.version}".encode(), digest_size=8)
         return cache_folder() / "stamps" / f"{self.name}-{mark.hexdigest()}"
 
