@@ -86,7 +86,8 @@ class KernelModule:
         spec = importlib.util.find_spec(self.name)
         source = Path(spec.origin) if spec and spec.origin else None
         # numba files its cache under the path of the source, and drops it when the file's time or size changes.
-        file = f"{_generation()} {source} {source.stat().st_mtime_ns} {source.stat().st_size}" if source and source.exists() else ""
+        file = f"{source} {source.stat().st_mtime_ns} {source.stat().st_size}" if source and source.exists() else ""
+        file = f"{_generation()} {file}"
         mark = hashlib.blake2b(f"{file} {numba.__version__} {np.__version__} {sys.version}".encode(), digest_size=8)
         return cache_folder() / "stamps" / f"{self.name}-{mark.hexdigest()}"
 
