@@ -13,7 +13,7 @@ from torch import Tensor
 from paretokit.core import _check as check
 from paretokit.indicators import _hypervolume_exact as exact
 from paretokit.indicators import _hypervolume_tensor as tensor
-from paretokit.indicators._io import Array, Points, Senses, as_array, flip, read, senses
+from paretokit.indicators._io import Array, Points, Senses, as_array, as_tensor, flip, read, read_mask, senses
 
 _GRID_ROWS = 256  # above, the facets are the cheaper gradient of three objectives on a CPU
 
@@ -71,10 +71,17 @@ def hypervolume(values: Array, reference_point: Array, *, maximize: Senses = Fal
     >>> float(hypervolume([[1.0, 3.0], [2.0, 1.0]], [4.0, 4.0]))
     7.0
     """
-    if isinstance(values, np.ndarray) and values.ndim == 2 and mask is None and values.shape[1] > 0:
-        return _single(as_array(values), reference_point, maximize)
-    points = fronts(values, reference_point, maximize=maximize, mask=mask)
-    return points.give(of_points(points, reference_point))
+    if isinstance(values, Tensor):
+        points = fronts(values, reference_point, maximize=maximize, mask=mask)
+        return points.give(of_points(points, reference_point))
+    A = as_array(values)
+    if A.shape == (0,):
+        A = A.reshape(0, np.size(corner_like(reference_point)))
+    if A.ndim < 2 or A.shape[-1] == 0:
+        read(A)  # raises
+    if A.ndim == 2 and mask is None:
+        return _single(A, reference_point, maximize)
+    return _batch(A, reference_point, maximize, mask)
 
 
 def _single(A: NDArray[np.float64], reference_point: Array, maximize: Senses) -> np.float64:
@@ -89,6 +96,28 @@ def _single(A: NDArray[np.float64], reference_point: Array, maximize: Senses) ->
         if np.isneginf(A).any():
             return np.float64(math.inf)
     return np.float64(exact.exact(A, ref))
+
+
+def _batch(A: NDArray[np.float64], reference_point: Array, maximize: Senses, mask: Array | None) -> Any:
+    """Return the hypervolumes of a NumPy batch without a detour through torch."""
+    batch, (n, m) = A.shape[:-2], A.shape[-2:]
+    ref = corner(reference_point, m)
+    if maximize is not False:
+        sign = np.where(senses(maximize, m), -1.0, 1.0)
+        A, ref = A * sign, ref * sign
+    if mask is not None:
+        A = np.where(read_mask(mask, as_tensor(A)).numpy()[..., None], A, math.inf)
+    A = A.reshape(math.prod(batch), n, m)
+    endless = None
+    if not math.isfinite(A.sum()):
+        inside = np.asarray((ref > A).all(-1))
+        bottomless = np.asarray(inside & np.isneginf(A).any(-1))
+        A = np.where((inside & ~bottomless)[..., None], A, math.inf)
+        endless = bottomless.any(-1)
+    volumes = exact.exact_batch(A, ref)
+    if endless is not None:
+        volumes[endless] = math.inf
+    return volumes.reshape(batch)[()]
 
 
 def corner(reference_point: Array, m: int) -> NDArray[np.float64]:

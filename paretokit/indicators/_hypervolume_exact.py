@@ -27,6 +27,7 @@ Vector = NDArray[np.float64]
 
 _TASKS = 64  # parts that a large tree is cut into; the same for every number of threads, so the sum is the same too
 _THREAD_ROWS = {2: 5000, 3: 2000, 4: 300, 5: 100}  # from here a call of moocore outweighs the quarrel about the GIL
+_GRAIN_SECONDS = 2.5e-3  # a thread is not worth waking for less
 _SPLIT_SECONDS = 4e-3  # work below this stays on one thread
 
 
@@ -232,6 +233,11 @@ def plain_alone(p: Vector, A: Matrix, ref: Vector, *, worse: bool) -> float:
     return max(0.0, float(U.prod()) - (exact(D, U) if len(D) else 0.0))
 
 
+def exclusive_seconds(n: int, m: int) -> float:
+    """Return what one exclusive volume takes, roughly: a fit to linear fronts, m = 4 … 8, n = 50 … 1000."""
+    return float(1e-5 * 5.0 ** (m - 4) * math.sqrt((n + 1) / 100))
+
+
 def exclusive(C: Matrix, A: Matrix, ref: Vector, *, among: bool) -> Vector:
     """Return the exclusive volume of each row of C against A, m ≥ 2; `among` says that C is A itself.
 
@@ -249,7 +255,7 @@ def exclusive(C: Matrix, A: Matrix, ref: Vector, *, among: bool) -> Vector:
             job = lambda first, last: module.contributions(A, ref, first, last, out, w)  # noqa: E731
         else:
             job = lambda first, last: module.improvements(C, A, ref, first, last, out, w)  # noqa: E731
-        spread(job, k, grain=max(1, 20_000 // (len(A) * 2 ** min(m, 10) + 1)))
+        spread(job, k, grain=1 + int(_GRAIN_SECONDS / exclusive_seconds(len(A), m)))
         return out
     begin = time.perf_counter()
     for i in range(k):
