@@ -1,10 +1,11 @@
 """Compute the fronts that the engineering problems ship, and the ideal and nadir points beside them.
 
-    python -m benchmarks.re_fronts [id ...] [--generations 400] [--seeds 2]
+    python -m benchmarks.re_fronts [id ...] [--generations 400] [--seeds 2] [--stored]
 
-Fronts are approximate: the non-dominated union of pymoo's NSGA-II (2 objectives) or NSGA-III/AGE-MOEA (more) over
-seeds and of the whole history, refined by a local search whose steps shrink. Gear trains are enumerated. At most 500
-points are kept, farthest first in values scaled to [0, 1]. Extremes are taken before points are dropped.
+Fronts are approximate: the non-dominated union of pymoo's NSGA-II and (3 objectives) AGE-MOEA or (more) NSGA-III over
+seeds, refined by a local search of many step sizes; each point is then polished until no step dominates it. Gear
+trains are enumerated. At most 500 points are kept, farthest first in values scaled to [0, 1]. Extremes are taken
+before points are dropped.
 """
 
 from __future__ import annotations
@@ -68,8 +69,10 @@ def evolve(problem, seed: int, generations: int) -> Tensor:
     """Return every decision that pymoo found non-dominated in one run."""
     from pymoo.algorithms.moo.age import AGEMOEA
     from pymoo.algorithms.moo.nsga2 import NSGA2
+    from pymoo.algorithms.moo.nsga3 import NSGA3
     from pymoo.core.problem import Problem
     from pymoo.optimize import minimize
+    from pymoo.util.ref_dirs import get_reference_directions
 
     space = problem.space
 
@@ -89,7 +92,13 @@ def evolve(problem, seed: int, generations: int) -> Tensor:
             if problem.n_constraints:
                 out["G"] = np.nan_to_num(result.violations.numpy(), nan=1e30, posinf=1e30)
 
-    algorithm = NSGA2(pop_size=300) if problem.n_objectives == 2 or seed % 2 else AGEMOEA(pop_size=200)
+    m = problem.n_objectives
+    if m == 2 or seed % 2 == 0:
+        algorithm = NSGA2(pop_size=300)
+    elif m == 3:
+        algorithm = AGEMOEA(pop_size=200)
+    else:
+        algorithm = NSGA3(get_reference_directions("das-dennis", m, n_partitions=8 if m == 4 else 4))
     found = minimize(Wrapped(), algorithm, ("n_gen", generations), seed=seed).pop.get("X")
     return space.project(torch.from_numpy(np.asarray(found, dtype=float)))
 
@@ -116,6 +125,24 @@ def refine(problem, x: Tensor, rng: Rng, rounds: int) -> Tensor:
     return x
 
 
+def polish(problem, x: Tensor, rng: Rng, rounds: int) -> Tensor:
+    """Return decisions that replaced each of `x` whenever a random step dominated it: no row stays weakly optimal."""
+    space = problem.space
+    width = space.upper - space.lower
+    values = to_min(problem.evaluate(x).values, problem.objectives)
+    for step in range(rounds):
+        lane = rng.child("polish", step)
+        size = 10.0 ** (-5.0 * lane.uniform(len(x), 1))
+        mask = lane.child("mask").uniform(len(x), space.dim) < 0.5
+        noise = lane.child("noise").normal(len(x), space.dim) * width * size
+        trial = space.project(x + torch.where(mask, noise, 0.0))
+        evaluation = problem.evaluate(trial)
+        new = to_min(evaluation.values, problem.objectives)
+        better = (new <= values).all(1) & (new < values).any(1) & (evaluation.total_violation <= 0)
+        x, values = torch.where(better[:, None], trial, x), torch.where(better[:, None], new, values)
+    return x
+
+
 def gears() -> Tensor:
     """Return one design of every distinct product ratio: all that matters of all designs, by largest gear."""
     teeth = torch.arange(12.0, 61.0, dtype=torch.float64)
@@ -130,14 +157,18 @@ def gears() -> Tensor:
     return torch.stack(found)
 
 
-def front_of(name: str, generations: int, seeds: int) -> tuple[Tensor, Tensor]:
+def front_of(name: str, generations: int, seeds: int, stored: bool) -> tuple[Tensor, Tensor]:
     problem = problem_of(name)
     if name in ("re36-v1", "cre25-v1"):
         return best(problem, gears(), 10**9)
+    rng = Rng.from_seed(1).child(name)
+    if stored:
+        return best(problem, polish(problem, problem.pareto_set(), rng, 10 * generations), 10**9)
     runs = [evolve(problem, seed, generations) for seed in range(1, seeds + 1)]
     draws = [problem.space.sample(300_000, Rng.from_seed(0).child(k)) for k in range(5)]
     start = torch.cat([*runs, *(best(problem, x, CAP)[0] for x in draws)])
-    return best(problem, refine(problem, start, Rng.from_seed(1).child(name), generations // 2), 10**9)
+    found = refine(problem, start, rng, generations // 2)
+    return best(problem, polish(problem, found, rng, 10 * generations), 10**9)
 
 
 def main() -> None:
@@ -148,6 +179,7 @@ def main() -> None:
     parser.add_argument("ids", nargs="*", default=[])
     parser.add_argument("--generations", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--stored", action="store_true", help="only polish what is stored")
     chosen = parser.parse_args()
     extremes = dict(EXTREMES)
     for name in chosen.ids or [i for i in ENGINEERING if i != "re91-v1"]:
@@ -156,7 +188,7 @@ def main() -> None:
         if name == "re21-v1":
             values, x = to_min(problem.pareto_front(5000), problem.objectives), None
         else:
-            x, values = front_of(name, chosen.generations, chosen.seeds)
+            x, values = front_of(name, chosen.generations, chosen.seeds, chosen.stored)
         ends = to_min(torch.stack([values.amin(0), values.amax(0)]), problem.objectives)
         extremes[name] = tuple(tuple(float(f"{v:.9g}") for v in point) for point in ends.tolist())
         if x is not None:

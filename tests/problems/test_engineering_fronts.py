@@ -46,7 +46,7 @@ def test_scoring_is_the_front_s_box(name):
 def test_random_designs_never_beat_the_front_by_a_hundredth_of_its_range(name):
     problem = make(name)
     front = to_min(problem.pareto_front(), problem.objectives)
-    evaluation = problem.evaluate(problem.space.sample(20_000, Rng.from_seed(11)))
+    evaluation = problem.evaluate(problem.space.sample(4_000, Rng.from_seed(11)))
     values = to_min(evaluation.values, problem.objectives)[evaluation.total_violation <= 0]
     low, span = front.amin(0), front.amax(0) - front.amin(0)
     front, values = (front - low) / span, (values - low) / span
@@ -73,7 +73,7 @@ def test_four_bar_truss_front_is_exact():
     assert len(front) == 1000
     # Ideal point published with the suite (ideal_point_RE21).
     torch.testing.assert_close(
-        front.amin(0), torch.tensor([1237.8414230005742, 0.002761423749158419], dtype=torch.float64), rtol=1e-12, atol=0
+        front.amin(0), torch.tensor([1237.8414230005742, 0.002761423749158419], dtype=torch.float64), rtol=1e-10, atol=0
     )
     # The derivation of the docstring against a general-purpose optimizer: minima of f1 + λ f2 over the box.
     low, high = problem.space.lower.numpy(), problem.space.upper.numpy()
