@@ -165,14 +165,13 @@ def _give(points: Points, found: list[Vector], shape: torch.Size) -> Any:
 
 def shares(A: Matrix, ref: Vector) -> Vector:
     """Return the contributions of rows in minimization sense; rows outside the box, or with NaN, have none."""
-    inside = (ref > A).all(1)
-    if not inside.all():
-        out = np.zeros(len(A))
-        out[inside] = shares(A[inside], ref)
-        return out
     n, m = A.shape
     if n == 0:
         return np.zeros(0)
+    if not (ref > A.max(0)).all():  # NaN included; a maximum over rows is quick
+        inside, out = (ref > A).all(1), np.zeros(n)
+        out[inside] = shares(A[inside], ref)
+        return out
     if m == 1:
         return _one(A[:, 0], float(ref[0]))
     finite = math.isfinite(A.sum()) or bool(np.isfinite(A).all())
