@@ -95,6 +95,9 @@ class Problem(ABC):
         rows = self._checked(x)
         if isinstance(rng, Lanes) and self.deterministic:
             rng = None
+        if not len(rows):
+            empty = rows.new_empty(*x.shape[:-1], self.n_objectives)
+            return Evaluation(empty, rows.new_empty(*x.shape[:-1], self.n_constraints) if self.n_constraints else None)
         if isinstance(rng, Lanes):
             members = zip(rows.chunk(len(rng)), rng.rngs, strict=True)
             out = Evaluation.cat([self._answer(self._evaluate(own, lane), own.shape[0]) for own, lane in members])
@@ -188,6 +191,8 @@ class Problem(ABC):
             x.ndim >= 1 and x.shape[-1] == d, "x", f"have {d} columns, one per variable", f"shape {tuple(x.shape)}"
         )
         rows = x.reshape(-1, d).to(device=self.device, dtype=self.dtype)
+        if self.space.contains_all(rows):
+            return rows
         inside = self.space.contains(rows)
         if not bool(inside.all()):
             first = int((~inside).nonzero()[0])

@@ -8,6 +8,7 @@ quasi-random and Latin hypercube designs are one line each.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, final
 
 import torch
@@ -38,7 +39,7 @@ class Space:
         """Number of columns d."""
         return self.lower.shape[0]
 
-    @property
+    @cached_property
     def is_real(self) -> bool:
         """Whether every column is real."""
         return not bool(self.kinds.any())
@@ -63,6 +64,22 @@ class Space:
         if not self.is_real:
             inside &= (self.kinds.to(x.device) == REAL) | (x == torch.round(x))
         return inside.all(-1)
+
+    @cached_property
+    def _cube(self) -> tuple[float, float] | None:
+        """The bounds that all columns share, where they do."""
+        low, high = self.lower.aminmax()[1], self.upper.aminmax()[0]
+        same = bool((self.lower == low).all()) and bool((self.upper == high).all())
+        return (float(low), float(high)) if same else None
+
+    def contains_all(self, x: Tensor) -> bool:
+        """Tell whether all rows are decisions of this space; the hot path of evaluation, a pass or two."""
+        if not self.is_real or not x.numel():
+            return bool(self.contains(x).all())
+        if self._cube is not None:
+            low, high = torch.aminmax(x)  # NaN is neither above nor below
+            return self._cube[0] <= float(low) and float(high) <= self._cube[1]
+        return torch.equal(torch.clamp(x, self.lower.to(x), self.upper.to(x)), x)
 
     def project(self, x: Tensor) -> Tensor:
         """Return the nearest decision of each row: whole columns rounded, then clipped to the bounds."""

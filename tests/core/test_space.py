@@ -84,3 +84,17 @@ def test_mixed_parts_come_back_by_name():
 def test_mistakes_get_one_line(make, line):
     with pytest.raises(pk.InputError, match=line):
         make()
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_containing_all_is_containing_each(name):
+    space = SPACES[name]
+    x = space.project(space.sample(9, Rng.from_seed(0)))
+    cube = pk.Box(0.0, 1.0, dim=space.dim)
+    for s, rows in ((space, x), (cube, Rng.from_seed(1).uniform(9, space.dim))):
+        assert s.contains_all(rows)
+        assert s.contains_all(rows[:0])
+        for bad in (s.upper[0] + 1, s.lower[0] - 1, torch.nan, torch.inf):
+            broken = rows.clone()
+            broken[4, 0] = bad
+            assert not s.contains_all(broken)

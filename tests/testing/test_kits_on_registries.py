@@ -1,0 +1,90 @@
+"""The public conformance kits over everything that is registered: a new room is tested by existing."""
+
+import inspect
+
+import pytest
+import torch
+
+import paretokit as pk
+from paretokit import indicators
+from paretokit.testing import check_indicator, check_problem, check_solver
+
+NATIVE = ["MOEAD", "NSGA2", "NSGA3", "QuasiRandomSearch", "RandomSearch", "SMSEMOA"]
+
+
+@pytest.mark.parametrize("name", pk.problems.list())
+def test_problem(name):
+    check_problem(pk.problems.make(name))
+
+
+@pytest.mark.parametrize("name", NATIVE)
+def test_native_solver(name):
+    check_solver(pk.solvers.make(name, **small(name)))
+
+
+@pytest.mark.parametrize("name", NATIVE)
+@pytest.mark.parametrize("problem", ["c2dtlz2-v1", "re25-v1", "zdt5-v1"])
+def test_native_solver_on_constraints_integers_and_bits(name, problem):
+    options = {"pop_size": 200} if name.endswith("Search") else small(name)
+    solver = pk.solvers.make(name, **options)
+    made = pk.problems.make(problem)
+    check_solver(solver, made, iterations=6)
+
+
+def small(name):
+    return {} if "NSGA3" in name or "MOEAD" in name else {"pop_size": 20}
+
+
+def adapters():
+    records = pk.solvers.list()
+    return sorted({r.name for r in records if r.source in ("pymoo", "pygmo") and not r.excluded})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", pk.problems.list())
+@pytest.mark.parametrize("solver", NATIVE)
+def test_every_native_solver_runs_on_every_problem(name, solver):
+    problem = pk.problems.make(name)
+    made = pk.solvers.make(solver, **small(solver))
+    if made.unsupported(problem):
+        pytest.skip(made.unsupported(problem))
+    result = pk.solve(problem, made, budget=pk.Budget(iterations=3))
+    assert result.status in ("budget", "infeasible")
+    assert torch.isfinite(result.front.values).all()
+
+
+REFERENCE = {
+    "hypervolume": lambda m: {"reference_point": torch.full((m,), 1.1, dtype=torch.float64)},
+    "hypervolume_contributions": None,
+    "hypervolume_improvement": None,
+    "hypervolume_approx": None,
+    "r2_exact": lambda m: {"utopian_point": torch.full((m,), -0.1, dtype=torch.float64)},
+    "r2": lambda m: {
+        "weights": indicators.simplex_lattice(m, 7),
+        "utopian_point": torch.full((m,), -0.1, dtype=torch.float64),
+    },
+    "expected_utility": lambda m: {"weights": indicators.simplex_lattice(m, 7)},
+    "sparsity": lambda m: {},
+    "spacing": lambda m: {},
+    "cardinality": lambda m: {},
+} | {
+    name: lambda m: {"reference": 0.3 * indicators.simplex_lattice(m, 4)}
+    for name in ("igd", "igd_plus", "gd", "gd_plus", "averaged_hausdorff", "epsilon_additive")
+}
+
+
+@pytest.mark.parametrize("name", [n for n, arguments in REFERENCE.items() if arguments])
+def test_indicator(name):
+    function = getattr(indicators, name)
+    flips = name != "expected_utility"
+    check_indicator(
+        function, arguments=REFERENCE[name], flips=flips and "maximize" in inspect.signature(function).parameters
+    )
+
+
+def test_kit_finds_an_indicator_that_depends_on_order():
+    def first(values, *, maximize=False, mask=None):
+        return values[..., 0, 0]
+
+    with pytest.raises(AssertionError, match="NumPy|order of points"):
+        check_indicator(first, flips=False)
