@@ -67,9 +67,9 @@ def scatter_matrix(
             cell.set_ylim(float(low[i]), float(high[i]))
         cell.tick_params(labelbottom=i == m - 1, labelleft=j == 0 and i > 0)
         if i == m - 1:
-            cell.set_xlabel(style.label(data.objectives[j]), fontsize=style.TICK, color=style.INK)
+            cell.set_xlabel(style.wrapped(style.label(data.objectives[j]), 18), fontsize=style.TICK, color=style.INK)
         if j == 0 and i > 0:
-            cell.set_ylabel(style.label(data.objectives[i]), fontsize=style.TICK, color=style.INK)
+            cell.set_ylabel(style.wrapped(style.label(data.objectives[i]), 18), fontsize=style.TICK, color=style.INK)
     _words(grid, data)
     return grid
 
@@ -85,7 +85,7 @@ def _bars(cell: Axes, data: FrontView, i: int) -> None:
             )
     cell.spines["left"].set_visible(False)
     cell.set_yticks([])
-    cell.set_title(data.objectives[i].label, fontsize=style.TICK, color=style.INK, pad=3)
+    cell.set_title(style.wrapped(data.objectives[i].label, 24), fontsize=style.TICK, color=style.INK, pad=3)
 
 
 def _words(grid: NDArray[Any], data: FrontView) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from paretokit.core import Objective
 from paretokit.core import _check as check
 from paretokit.plots import _style as style
 from paretokit.plots._view import Floats, Fronts, FrontView, HasValues, view
@@ -78,12 +80,19 @@ def parallel_coordinates(front: Fronts, *, highlight: HasValues | None = None, a
     _upright(ax, data)
     style.titled(ax, data.view.title)
     tint = f"; color: {data.view.objectives[0].name}" if single and not data.view.empty else ""
-    style.caption(ax, data.view.caption + tint, below=50.0)
+    style.caption(
+        ax, data.view.caption + tint, below=26.0 + 12.5 * style.lines(label_lines(data.view.objectives)), width=76
+    )
     if data.view.empty:
         style.nothing(ax)
     place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.2}
     style.legend(ax, least=1, ncols=4, **place)
     return ax
+
+
+def label_lines(objectives: Sequence[Objective]) -> list[str]:
+    """Return names with units, broken into lines that fit between two axes, then the sense."""
+    return [f"{style.wrapped(o.label, 16)}\n{'max' if o.maximize else 'min'}" for o in objectives]
 
 
 def _upright(ax: Axes, data: ParallelData) -> None:
@@ -93,7 +102,7 @@ def _upright(ax: Axes, data: ParallelData) -> None:
     ax.vlines(places, 0, 1, color=style.FAINT, linewidth=0.9, zorder=0)
     ax.set_xlim(-0.35, data.view.m - 0.65)
     ax.set_ylim(-0.02, 1.1)
-    names = [f"{o.label}\n{'max' if o.maximize else 'min'}" for o in objectives]
+    names = label_lines(objectives)
     ax.set_xticks(places, labels=names, fontsize=style.LABEL - 0.5, color=style.INK)
     ax.tick_params(axis="x", length=0, pad=14)
     ax.set_yticks([0, 1], labels=["worst", "best"], fontsize=style.TICK, color=style.FAINT)

@@ -80,22 +80,24 @@ def radar(front: Front, *, limit: int = 6, highlight: HasValues | None = None, a
     _spokes(polar, data)
     ax.set_title(data.view.title, loc="left", fontsize=style.LABEL + 0.5, color=style.INK, pad=18)
     rows = -(-(len(data.rows) + (data.chosen is not None)) // 3)
-    style.caption(ax, f"{data.view.caption}\nrim: best, center: worst", below=44.0 + 13.5 * rows)
+    place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.17), "borderaxespad": 0}
+    style.caption(ax, f"{data.view.caption}; rim: best, center: worst", below=62.0 + 13.5 * rows, center=True, width=78)
     if data.view.empty:
         style.nothing(ax)
     else:
-        style.legend(ax, least=1, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.1), columnspacing=1.4)
+        style.legend(ax, least=1, ncols=3, columnspacing=1.4, **place)
     return ax
 
 
 def _spokes(polar: Any, data: RadarData) -> None:
     best, _ = data.view.ends()
     ends = ["" if data.view.empty else f"\n{style.number(value)}" for value in best]
-    names = [f"{o.label}{end}" for o, end in zip(data.view.objectives, ends, strict=True)]
+    names = [f"{style.wrapped(o.label, 16)}{end}" for o, end in zip(data.view.objectives, ends, strict=True)]
     polar.set_xticks(data.angles, labels=names, fontsize=style.TICK, color=style.INK)
     for text, angle in zip(polar.get_xticklabels(), data.angles, strict=True):
         side = np.sin(angle)
         text.set_horizontalalignment("center" if abs(side) < 0.2 else "left" if side > 0 else "right")
+    polar.tick_params(axis="x", pad=3.0 * style.lines(names))
     polar.set_yticks([0.0, 0.5, 1.0], labels=[])
     polar.grid(color=style.GRID, linewidth=0.8)
     polar.spines["polar"].set_color(style.GRID)

@@ -123,13 +123,15 @@ def _solid(data: FrontView, given: Axes | None) -> Axes:
         axis._axinfo["grid"].update(color=style.GRID, linewidth=0.6)
         objective = data.objectives[k]
         better = "max" if objective.maximize else "min"
-        axis.set_label_text(f"{objective.label} ({better})", fontsize=style.LABEL - 0.5, color=style.INK)
+        text = style.wrapped(f"{objective.label} ({better})", 20)
+        axis.set_label_text(text, fontsize=style.LABEL - 0.5, color=style.INK)
+        axis.labelpad = 4.0 + 6.0 * (style.lines([text]) - 1)
     ax.zaxis.set_rotate_label(False)
     ax.zaxis.label.set_rotation(90)
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(low[2], high[2]))
     ax.tick_params(labelsize=style.TICK - 0.5, colors=style.INK, pad=1)
     ax.view_init(elev=24, azim=42)
     ax.set_box_aspect(None, zoom=0.94)
-    _finish(ax, data, below=2.0)
+    _finish(ax, data, below=10.0)
     solid: Axes = ax
     return solid

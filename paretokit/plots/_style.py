@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,10 +75,23 @@ def number(value: float, digits: int = 4) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def caption(ax: Axes, text: str, *, below: float = 34.0) -> None:
-    """Write a small line under the axes, `below` points beneath their lower edge."""
+def wrapped(text: str, width: int) -> str:
+    """Return text broken between words into lines of about `width` characters; nothing in brackets is broken."""
+    kept = re.sub(r"[\[(][^\])]*[\])]", lambda found: found[0].replace(" ", "\xa0"), text)
+    return textwrap.fill(kept, width, break_long_words=False, break_on_hyphens=False).replace("\xa0", " ")
+
+
+def lines(texts: Iterable[str]) -> int:
+    """Return the largest number of lines among texts."""
+    return max((text.count("\n") + 1 for text in texts), default=1)
+
+
+def caption(ax: Axes, text: str, *, below: float = 34.0, center: bool = False, width: int = 96) -> None:
+    """Write a small text under the axes, `below` points beneath their lower edge."""
     place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
-    ax.annotate(text, xy=(1.0, 0.0), xytext=(0.0, -below), ha="right", va="top", fontsize=SMALL, color=FAINT, **place)
+    side, ha = (0.5, "center") if center else (1.0, "right")
+    look: dict[str, Any] = {"ha": ha, "va": "top", "fontsize": SMALL, "color": FAINT, "linespacing": 1.4}
+    ax.annotate(wrapped(text, width), xy=(side, 0.0), xytext=(0.0, -below), **look, **place)
 
 
 def titled(ax: Axes, text: str) -> None:

@@ -227,7 +227,7 @@ SILENT = {"eliminate_duplicates", "normalize", "normalization"}
 @pytest.mark.parametrize("name", NAMES)
 def test_every_option_is_taken_and_changes_the_run(name):
     problem = Curve()
-    steps = 20 if name in ("CMOPSO", "MOPSO_CD") else 5  # until their archives are full
+    steps = {"CMOPSO": 20, "MOPSO_CD": 10, "MOEAD": 3}.get(name, 5)  # until archives are full
     shared = {"pop_size": 16} if name == "CMOPSO" else {}
     base = logged(run(small(name, **shared), problem, steps))[0]
     for option in ALGORITHMS[name].options:

@@ -32,9 +32,9 @@ OURS = ("n_max_gen", "partitions")
 
 
 class Bounds(PymooProblem):
-    """What a pymoo algorithm may know of the problem: its size and bounds. It answers nothing.
+    """What a pymoo algorithm may know of the problem: its size and bounds. It answers what it is told to.
 
-    Some constructors evaluate a population that they then throw away; they get infinite values at no cost.
+    MOPSO_CD evaluates a population while it is set up and throws it away; it gets infinite values at no cost.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -46,11 +46,14 @@ class Bounds(PymooProblem):
             xl=space.lower.numpy().copy(),
             xu=space.upper.numpy().copy(),
         )
+        self.told: Floats | None = None
 
     def _evaluate(self, x: Any, out: Any, *args: Any, **kwargs: Any) -> None:
-        out["F"] = np.full((len(x), self.n_obj), np.inf)
+        m = self.n_obj
+        answers = np.full((len(x), m + self.n_ieq_constr), np.inf) if self.told is None else self.told
+        out["F"] = answers[:, :m]
         if self.n_ieq_constr:
-            out["G"] = np.zeros((len(x), self.n_ieq_constr))
+            out["G"] = answers[:, m:]
 
 
 class Seeded(Sampling):
@@ -263,12 +266,9 @@ def rows_of(infills: Any) -> Floats:
 
 def tell(algorithm: Any, infills: Any, out: Floats) -> None:
     """Hand the answers `[n, m + k]` back."""
-    from pymoo.core.evaluator import Evaluator
-    from pymoo.problems.static import StaticProblem
-
-    m = algorithm.problem.n_obj
-    known = {"F": out[:, :m]} | ({"G": out[:, m:]} if algorithm.problem.n_ieq_constr else {})
-    Evaluator().eval(StaticProblem(algorithm.problem, **known), infills)
+    algorithm.problem.told = out
+    algorithm.evaluator.eval(algorithm.problem, infills)
+    algorithm.problem.told = None
     algorithm.tell(infills=infills)
 
 
