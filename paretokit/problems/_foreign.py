@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, final
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from paretokit.core import Box, Categorical, Evaluation, Integers, Mixed, Problem, Rng, Space, objectives_of
+from paretokit.core import Box, Categorical, Evaluation, Integers, Mixed, Rng, Space, objectives_of
 from paretokit.core import _check as check
+from paretokit.problems._named import NamedProblem
 
 
-class ForeignProblem(Problem):
+class ForeignProblem(NamedProblem):
     """A problem of another library, evaluated by it in float64 on the CPU; all objectives are minimized."""
 
     def __init__(self, foreign: Any, *, m: int, space: Space, n_constraints: int, name: str) -> None:
-        self.objectives, self.space = objectives_of(m), space
-        self.n_constraints, self._foreign, self._name = n_constraints, foreign, name
-
-    @property
-    def name(self) -> str:
-        """What tables and titles call the problem."""
-        return self._name
-
-    def fingerprint(self) -> str:
-        """Return a hash of name, objectives, space and constraints."""
-        return hashlib.blake2b(f"{self.name} {Problem.fingerprint(self)}".encode(), digest_size=8).hexdigest()
+        super().__init__(objectives=objectives_of(m), space=space, n_constraints=n_constraints, name=name)
+        self._foreign = foreign
 
     def _own(self, values: Any) -> Tensor:
         return torch.as_tensor(np.asarray(values, dtype=np.float64)).to(device=self.device, dtype=self.dtype)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, final
 
@@ -10,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from paretokit.core import Evaluation, Objective, ParetoError, Problem, Rng, Space, objectives_of
+from paretokit.core import Evaluation, Objective, ParetoError, Rng, Space, objectives_of
 from paretokit.core import _check as check
+from paretokit.problems._named import NamedProblem
 from paretokit.problems._workers import Crew, Outcome
 
 OnError = Literal["raise", "fail"]
@@ -26,7 +26,7 @@ def _tensor(values: Any, like: Tensor) -> Tensor:
 
 
 @final
-class FunctionProblem(Problem):
+class FunctionProblem(NamedProblem):
     """What `from_function` returns."""
 
     def __init__(
@@ -41,18 +41,9 @@ class FunctionProblem(Problem):
         on_error: OnError,
         name: str,
     ) -> None:
-        self.objectives, self.space, self.n_constraints = tuple(objectives), space, n_constraints
-        self._f, self._elementwise, self._crew, self._name = f, elementwise, crew, name
+        super().__init__(objectives=objectives, space=space, n_constraints=n_constraints, name=name)
+        self._f, self._elementwise, self._crew = f, elementwise, crew
         self._caught: tuple[type[Exception], ...] = (Exception,) if on_error == "fail" else ()
-
-    @property
-    def name(self) -> str:
-        """What tables and titles call the problem."""
-        return self._name
-
-    def fingerprint(self) -> str:
-        """Return a hash of name, objectives, space and constraints; the function's code is not looked at."""
-        return hashlib.blake2b(f"{self.name} {Problem.fingerprint(self)}".encode(), digest_size=8).hexdigest()
 
     def close(self) -> None:
         """End the worker processes, where there are any; the next evaluation starts new ones."""
@@ -115,20 +106,8 @@ class FunctionProblem(Problem):
 
 
 @final
-class ExternalProblem(Problem):
+class ExternalProblem(NamedProblem):
     """What `external` returns."""
-
-    def __init__(self, *, objectives: Sequence[Objective], space: Space, n_constraints: int, name: str) -> None:
-        self.objectives, self.space, self.n_constraints, self._name = tuple(objectives), space, n_constraints, name
-
-    @property
-    def name(self) -> str:
-        """What tables and titles call the problem."""
-        return self._name
-
-    def fingerprint(self) -> str:
-        """Return a hash of name, objectives, space and constraints."""
-        return hashlib.blake2b(f"{self.name} {Problem.fingerprint(self)}".encode(), digest_size=8).hexdigest()
 
     def _evaluate(self, x: Tensor, rng: Rng) -> Evaluation:
         raise ParetoError(

@@ -11,13 +11,13 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
-from paretokit.core import Box, Evaluation, Rng, non_dominated
+from paretokit.core import Box, Evaluation, Rng
 from paretokit.core import _check as check
 from paretokit.problems.synthetic._base import Synthetic, count, power, whole
-from paretokit.problems.synthetic._points import DEFAULT, thin
+from paretokit.problems.synthetic._points import DEFAULT, staircase, thin
 
 Wave = tuple[float, float, float, float, float, float]  # theta / pi, a, b, c, d, e of the paper
-SCAN = 2048  # steps in which f2 is searched for the first feasible value at one f1
+SCAN = 512  # steps in which f2 is searched for the first feasible value at one f1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +76,7 @@ class CTP(Synthetic):
 
     def _front_values(self, n: int) -> Tensor:
         f1 = torch.linspace(0, 1, n, dtype=torch.float64)
-        values = torch.cat([torch.stack([f1, self._lowest(f1)], -1), self._tips()])
-        return values[non_dominated(values, keep_duplicates=False)]
+        return staircase(torch.cat([torch.stack([f1, self._lowest(f1)], -1), self._tips()]))
 
     def _bounds(self) -> tuple[Sequence[float], Sequence[float]]:
         values = self._front_values(DEFAULT)

@@ -115,3 +115,11 @@ def thinned(surface: Callable[[int], Tensor], n: int | None) -> Tensor:
         asked *= 2
         points = surface(asked)
     return thin(points, n)
+
+
+def staircase(values: Tensor) -> Tensor:
+    """Return the non-dominated rows of minimized values `[n, 2]` once each, by their first value. Cost O(n log n)."""
+    rows = values[values[:, 1].argsort(stable=True)]
+    rows = rows[rows[:, 0].argsort(stable=True)]
+    best = torch.cat([rows.new_full((1,), torch.inf), rows[:, 1].cummin(0).values[:-1]])
+    return rows[rows[:, 1] < best]

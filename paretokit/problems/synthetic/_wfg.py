@@ -263,6 +263,8 @@ class WFG5(WFG):
 class WFG6(WFG):
     """Ellipsoidal front; no variable separable.
 
+    pygmo 2 rounds in the non-separable reduction of groups of odd size k / (m - 1), and differs from the paper there.
+
     Args:
         n_objectives: Number m of objectives, at least 2.
         k: Number of position variables, a multiple of m - 1; None takes 4 for m = 2, else 2 (m - 1).
@@ -304,6 +306,8 @@ class WFG7(WFG):
 class WFG8(WFG):
     """Ellipsoidal front; distance variables biased by all variables before them, so optima depend on positions.
 
+    pygmo 2 biases by the already biased ones before it instead of the plain ones, and differs from the paper.
+
     Args:
         n_objectives: Number m of objectives, at least 2.
         k: Number of position variables, a multiple of m - 1; None takes 4 for m = 2, else 2 (m - 1).
@@ -324,6 +328,8 @@ class WFG8(WFG):
 @dataclass(frozen=True, kw_only=True)
 class WFG9(WFG):
     """Ellipsoidal front; biased by the variables after, deceptive or multimodal, and not separable.
+
+    pygmo 2 rounds in the non-separable reduction of groups of odd size k / (m - 1), and differs from the paper there.
 
     Args:
         n_objectives: Number m of objectives, at least 2.
