@@ -3,7 +3,8 @@
     python -m benchmarks.re_fronts [id ...] [--generations 400] [--seeds 2] [--stored]
 
 Fronts are approximate: the non-dominated union of pymoo's NSGA-II and (3 objectives) AGE-MOEA or (more) NSGA-III over
-seeds, refined by a local search of many step sizes; each point is then polished until no step dominates it. Gear
+seeds, refined by a local search of many step sizes; each point is then moved until neither a random step nor
+(`--stored`, real spaces) a gradient leads to one that dominates it. Gear
 trains are enumerated. At most 500 points are kept, farthest first in values scaled to [0, 1]. Extremes are taken
 before points are dropped.
 """
@@ -143,6 +144,45 @@ def polish(problem, x: Tensor, rng: Rng, rounds: int) -> Tensor:
     return x
 
 
+def descend(problem, x: Tensor) -> Tensor:
+    """Return decisions that each gained in all objectives alike, as far as gradients lead (SLSQP, real spaces)."""
+    from scipy.optimize import minimize
+
+    space = problem.space
+    width = space.upper - space.lower
+    start = to_min(problem.evaluate(x).values, problem.objectives)
+    span = start.amax(0) - start.amin(0)
+
+    def moved(row: int, z: np.ndarray) -> tuple[Tensor, Tensor]:
+        u = torch.tensor(z[:-1], requires_grad=True)
+        values = problem.losses((space.lower + u * width)[None], Rng.from_seed(0))[0]
+        return u, (values - start[row]) / span
+
+    def gain(z: np.ndarray, row: int) -> np.ndarray:
+        return -moved(row, z)[1].detach().numpy() - z[-1]
+
+    def slope(z: np.ndarray, row: int) -> np.ndarray:
+        u, values = moved(row, z)
+        rows = [torch.autograd.grad(v, u, retain_graph=True)[0] for v in values]
+        return np.hstack([-torch.stack(rows).numpy(), -np.ones((len(rows), 1))])
+
+    def climb(row: int) -> np.ndarray:
+        return minimize(
+            lambda z: -z[-1],
+            np.r_[((x[row] - space.lower) / width).numpy(), 0.0],
+            jac=lambda z: np.r_[0.0 * z[:-1], -1.0],
+            bounds=[(0, 1)] * (space.dim + 1),
+            constraints={"type": "ineq", "fun": gain, "jac": slope, "args": (row,)},
+            method="SLSQP",
+            options={"maxiter": 60},
+        ).x[:-1]
+
+    found = [climb(row) for row in range(len(x))]
+    trial = space.project(space.lower + torch.from_numpy(np.nan_to_num(np.stack(found))).clamp(0, 1) * width)
+    better = (to_min(problem.evaluate(trial).values, problem.objectives) <= start).all(1)
+    return torch.where(better[:, None], trial, x)
+
+
 def gears() -> Tensor:
     """Return one design of every distinct product ratio: all that matters of all designs, by largest gear."""
     teeth = torch.arange(12.0, 61.0, dtype=torch.float64)
@@ -163,7 +203,10 @@ def front_of(name: str, generations: int, seeds: int, stored: bool) -> tuple[Ten
         return best(problem, gears(), 10**9)
     rng = Rng.from_seed(1).child(name)
     if stored:
-        return best(problem, polish(problem, problem.pareto_set(), rng, 10 * generations), 10**9)
+        x = problem.pareto_set()
+        if problem.space.is_real and not problem.n_constraints:
+            x = descend(problem, descend(problem, x))
+        return best(problem, polish(problem, x, rng, 10 * generations), 10**9)
     runs = [evolve(problem, seed, generations) for seed in range(1, seeds + 1)]
     draws = [problem.space.sample(300_000, Rng.from_seed(0).child(k)) for k in range(5)]
     start = torch.cat([*runs, *(best(problem, x, CAP)[0] for x in draws)])
@@ -179,7 +222,7 @@ def main() -> None:
     parser.add_argument("ids", nargs="*", default=[])
     parser.add_argument("--generations", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--stored", action="store_true", help="only polish what is stored")
+    parser.add_argument("--stored", action="store_true", help="only improve what is stored")
     chosen = parser.parse_args()
     extremes = dict(EXTREMES)
     for name in chosen.ids or [i for i in ENGINEERING if i != "re91-v1"]:
