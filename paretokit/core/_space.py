@@ -77,7 +77,7 @@ class Space:
         if not self.is_real or not x.numel():
             return bool(self.contains(x).all())
         if self._cube is not None:
-            low, high = torch.aminmax(x)  # NaN is neither above nor below
+            low, high = torch.aminmax(x.detach())  # NaN is neither above nor below
             return self._cube[0] <= float(low) and float(high) <= self._cube[1]
         return torch.equal(torch.clamp(x, self.lower.to(x), self.upper.to(x)), x)
 
