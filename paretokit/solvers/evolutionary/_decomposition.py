@@ -43,31 +43,29 @@ def scalarized(f: Tensor, ideal: Tensor, weights: Tensor, directions: Tensor, th
 
 
 def _replace_plain(
-    f: Tensor, v: Tensor, ideal: Tensor, weights: Tensor, directions: Tensor, neighbors: Tensor, order: Tensor,
+    f: Tensor, v: Tensor, ideal: Tensor, weights: Tensor, directions: Tensor, neighbors: Tensor, owner: Tensor,
     theta: float, keep: Tensor,
 ) -> None:  # fmt: skip
     members, n = keep.shape
     keep.copy_(torch.arange(n, device=f.device).expand(members, n))
     held = scalarized(f[:, :n], ideal.unsqueeze(1), weights, directions, theta)
     worst = v[:, :n].clone()
-    lanes = torch.arange(members, device=f.device)
-    for t in range(order.shape[1]):
-        child = order[:, t]
-        row = n + child
-        own = neighbors[child % len(neighbors)]
-        new = scalarized(f[lanes, row].unsqueeze(1), ideal.unsqueeze(1), weights[own], directions[own], theta)
-        violation, old = v[lanes, row].unsqueeze(1), worst.gather(1, own)
+    for c in range(owner.shape[1]):
+        row = n + c
+        own = neighbors[owner[:, c]]
+        new = scalarized(f[:, row : row + 1], ideal.unsqueeze(1), weights[own], directions[own], theta)
+        violation, old = v[:, row : row + 1], worst.gather(1, own)
         value = held.gather(1, own)
         better = (violation < old) | ((violation == old) & (new < value))
-        keep.scatter_(1, own, torch.where(better, row.unsqueeze(1), keep.gather(1, own)))
+        keep.scatter_(1, own, torch.where(better, row, keep.gather(1, own)))
         held.scatter_(1, own, torch.where(better, new, value))
         worst.scatter_(1, own, torch.where(better, violation, old))
 
 
 def replaced(
-    f: Tensor, v: Tensor, ideal: Tensor, weights: Tensor, neighbors: Tensor, order: Tensor, *, theta: float
+    f: Tensor, v: Tensor, ideal: Tensor, weights: Tensor, neighbors: Tensor, owner: Tensor, *, theta: float
 ) -> Tensor:
-    """Return the row that holds each subproblem `[P, n]` after the new rows have come in the given order.
+    """Return the row that holds each subproblem `[P, n]` after the new rows have come in one by one.
 
     A new row takes over a neighboring subproblem where it violates less, or equally and scalarizes better.
 
@@ -76,8 +74,8 @@ def replaced(
         v: Total violations `[P, n + c]`.
         ideal: Ideal points `[P, m]`.
         weights: Weights of the subproblems `[n, m]`.
-        neighbors: Subproblems that the c-th new row may take over `[n or 1, T]` (row c modulo its length).
-        order: Numbers of the new rows `[P, c]`.
+        neighbors: Subproblems in each neighborhood `[k, T]`.
+        owner: Neighborhood that each new row belongs to `[P, c]`.
         theta: Penalty of PBI; negative for Tchebycheff.
     """
     directions = weights / weights.square().sum(1, keepdim=True).sqrt()
@@ -87,8 +85,8 @@ def replaced(
         w, d, near = weights.contiguous().numpy(), directions.numpy(), neighbors.contiguous().numpy()
         over_members(
             lambda a, b, z, o, k: kernel(a, b, z, w, d, near, o, theta, k),
-            f, v, ideal, order, keep, work=order.shape[1] * neighbors.shape[1] * f.shape[2],
+            f, v, ideal, owner, keep, work=owner.shape[1] * neighbors.shape[1] * f.shape[2],
         )  # fmt: skip
     else:
-        KERNELS.plain(_replace_plain, f, v, ideal, weights, directions, neighbors, order, theta, keep)
+        KERNELS.plain(_replace_plain, f, v, ideal, weights, directions, neighbors, owner, theta, keep)
     return keep

@@ -29,7 +29,7 @@ def _scalar(f, ideal, weight, direction, theta):
     "void(float64[:, :, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64[:, ::1],"
     " int64[:, ::1], float64, int64[:, ::1])"
 )
-def replace_stack(f, v, ideal, weights, directions, neighbors, order, theta, keep):
+def replace_stack(f, v, ideal, weights, directions, neighbors, owner, theta, keep):
     """Let the new rows take over neighboring subproblems, one after the other."""
     members, n = keep.shape
     reach = neighbors.shape[1]
@@ -38,9 +38,9 @@ def replace_stack(f, v, ideal, weights, directions, neighbors, order, theta, kee
         for k in range(n):
             keep[p, k] = k
             held[k] = _scalar(f[p, k], ideal[p], weights[k], directions[k], theta)
-        for c in order[p]:
+        for c in range(owner.shape[1]):
             row = n + c
-            own = neighbors[c % neighbors.shape[0]]
+            own = neighbors[owner[p, c]]
             for e in range(reach):
                 k = own[e]
                 old = v[p, keep[p, k]]

@@ -40,6 +40,8 @@ class MOEAD(Genetic):
         decomposition: "tchebycheff", "pbi", or "auto": Tchebycheff for two objectives, PBI beyond.
         theta: Penalty of PBI for the distance from the direction.
         n_neighbors: Size T of a neighborhood, the subproblem itself included.
+        n_offspring: Children c a step; by default a twentieth of the subproblems, rounded up. Fewer spread improvements
+            sooner, more are evaluated faster.
         neighbor_mating_prob: Probability that parents come from the neighborhood.
         crossover_prob: Probability that a mating crosses at all.
         crossover_var_prob: Probability that it crosses a variable.
@@ -48,11 +50,11 @@ class MOEAD(Genetic):
         mutation_var_prob: Probability that it mutates a variable; min(1/2, 1/d) by default.
         mutation_eta: Distribution index of the mutation.
 
-    Cost: O(n T m) a generation.
+    Cost: O(c T m) a step of c children.
 
     Zhang and Li (2007), "MOEA/D: a multiobjective evolutionary algorithm based on decomposition", IEEE TEVC 11(6).
-    Here the children of a generation are bred together and come in one after the other in random order, so that they
-    can be evaluated in one batch; the authors evaluate one child at a time.
+    The authors breed and evaluate one child at a time (`n_offspring` 1); here a step breeds a twentieth of a sweep over the
+    subproblems together, in random order, so that it can be evaluated in one batch.
     """
 
     reference_directions: Given = None
@@ -60,6 +62,7 @@ class MOEAD(Genetic):
     decomposition: Literal["auto", "tchebycheff", "pbi"] = "auto"
     theta: float = 5.0
     n_neighbors: int = 20
+    n_offspring: int | None = None
     neighbor_mating_prob: float = 0.9
     crossover_prob: float = 1.0
     crossover_var_prob: float = 0.5
@@ -76,6 +79,8 @@ class MOEAD(Genetic):
         check.one_of(("auto", "tchebycheff", "pbi"), decomposition=self.decomposition)
         check.at_least(0, theta=self.theta)
         check.at_least(2, n_neighbors=self.n_neighbors)
+        if self.n_offspring is not None:
+            check.at_least(1, n_offspring=self.n_offspring)
         check.probability(neighbor_mating_prob=self.neighbor_mating_prob)
         check_variation(self)
 
@@ -96,11 +101,12 @@ class MOEAD(Genetic):
         return len(self.weights(problem))
 
     def breed(self, problem: Problem, state: PopulationState, keys: Tensor) -> Tensor:
-        """Return one child a subproblem."""
-        near = self._neighborhood(problem).to(state.x.device)
-        n, reach = near.shape
-        drawn = words(word(keys, 10), 3 * n).reshape(-1, n, 3)
-        local = torch.take_along_dim(near.expand(len(keys), n, reach), distinct_pairs(drawn[..., :2], reach), 2)
+        """Return one child of each subproblem whose turn it is."""
+        near, n = self._neighborhood(problem).to(state.x.device), state.x.shape[1]
+        owner = self._owner(state, n)
+        count, reach = owner.shape[1], near.shape[1]
+        drawn = words(word(keys, 10), 3 * count).reshape(-1, count, 3)
+        local = torch.take_along_dim(near[owner], distinct_pairs(drawn[..., :2], reach), 2)
         everywhere = distinct_pairs(drawn[..., :2], n)
         own = unit(drawn[..., 2:]) < self.neighbor_mating_prob
         ops = operators(self, problem, eliminate_duplicates=False)
@@ -114,15 +120,23 @@ class MOEAD(Genetic):
         ideal = torch.minimum(state.memory["ideal"], seen) if state.memory else seen
         weights = self.weights(problem).to(f)
         n = len(weights)
-        near, count = self._neighborhood(problem).to(f.device), f.shape[1] - n
-        if not state.step:  # given rows beyond one a subproblem may go anywhere
+        if state.step:
+            near, owner = self._neighborhood(problem).to(f.device), self._owner(state, n)
+        else:  # given rows beyond one a subproblem may go anywhere
             near = torch.arange(n, device=f.device).unsqueeze(0)
-        order = shuffled(word(keys, 0), count, count) if count else near.new_empty(len(f), 0)
+            owner = near.new_zeros(len(f), f.shape[1] - n)
         if self.decomposition == "auto":
             theta = -1.0 if problem.n_objectives <= 2 else self.theta
         else:
             theta = self.theta if self.decomposition == "pbi" else -1.0
-        return replaced(f, v, ideal, weights, near, order, theta=theta), {"ideal": ideal}
+        return replaced(f, v, ideal, weights, near, owner, theta=theta), {"ideal": ideal}
+
+    def _owner(self, state: PopulationState, n: int) -> Tensor:
+        """Return the subproblems of this step's children `[P, c]`: the next ones of a random order, sweep by sweep."""
+        parts = -(-n // min(self.n_offspring or -(-n // 20), n))
+        sweep, part = divmod(state.step - 1, parts)
+        order = shuffled(word(word(state.keys, -3), sweep), n, n)
+        return order[:, n * part // parts : n * (part + 1) // parts].contiguous()
 
     def _neighborhood(self, problem: Problem) -> Tensor:
         return neighborhoods(self.reference_directions, self.partitions, problem.n_objectives, self.n_neighbors)

@@ -98,8 +98,8 @@ class QuasiRandomSearch(Genetic):
     def _points(problem: Problem, keys: Tensor, begin: int, count: int) -> Tensor:
         dim, parts = problem.space.dim, []
         for key in word(keys, -2).tolist():
-            engine = torch.quasirandom.SobolEngine(dim, scramble=True, seed=key % (1 << 62))  # type: ignore[no-untyped-call]
-            engine.fast_forward(begin)  # type: ignore[no-untyped-call]
+            engine = torch.quasirandom.SobolEngine(dim, scramble=True, seed=key % (1 << 62))
+            engine.fast_forward(begin)
             parts.append(engine.draw(count, dtype=torch.float64))
         return problem.space.from_unit(torch.stack(parts))
 
