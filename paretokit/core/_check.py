@@ -65,7 +65,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return ``did you mean ...?`` with up to three near names, or an empty string."""
     known = sorted(known)
     folded = {k.lower(): k for k in known}
-    close = difflib.get_close_matches(name.lower(), list(folded), n=3, cutoff=0.5)
+    sought = name.lower()
+    begin = [k for k in folded if sought and k.startswith(sought)]
+    close = [*begin, *(k for k in difflib.get_close_matches(sought, list(folded), n=3, cutoff=0.5) if k not in begin)][:3]
     return f"did you mean {' or '.join(repr(folded[c]) for c in close)}?" if close else ""
 
 
