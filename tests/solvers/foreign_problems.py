@@ -4,6 +4,8 @@ import torch
 
 from paretokit.core import Box, Categorical, Evaluation, Integers, Mixed, Objective, Problem, Rng
 from paretokit.core._serial import load_tree, save_tree
+from paretokit.solvers.evolutionary._pymoo import pymoo
+from paretokit.solvers.evolutionary._pymoo_table import ALGORITHMS
 
 
 class Curve(Problem):
@@ -144,3 +146,21 @@ def random_front(problem, n, seed=3):
 
 def logged(state):
     return state.log.x[: state.log.rows], state.log.out[: state.log.rows]
+
+
+POINTS = [[0.25, 0.5], [0.7, 0.2]]
+REQUIRED = {
+    "RVEA": {"n_max_gen": 12},
+    "RNSGA2": {"ref_points": POINTS},
+    "RNSGA3": {"ref_points": POINTS, "pop_per_ref_point": 20},
+}
+
+
+def small(name, **more):
+    """The algorithm with about forty rows a generation."""
+    entry, options = ALGORITHMS[name], dict(REQUIRED.get(name, {}))
+    if "partitions" in entry.options:
+        options["partitions"] = 39
+    elif "pop_size" in entry.options:
+        options["pop_size"] = 40
+    return pymoo(name, **(options | more))

@@ -71,7 +71,7 @@ def test_results_are_drawn_as_convergence_curves():
     assert curve.median[-1] == pytest.approx(best[1])
     first, second = plots.convergence_data({"a": runs, "b": runs[0]}, against="seconds")
     assert (first.seeds, second.seeds, second.name) == (3, 1, "b")
-    with pytest.raises(InputError, match="have finite values to draw; got none .is there a reference point"):
+    with pytest.raises(InputError, match="`reference_point` must be known"):
         plots.convergence_data([solve(Curve(), SOLVERS[0], budget=Budget(evaluations=40), seed=1)])
 
 

@@ -124,13 +124,12 @@ class ForeignState:
 
 def fresh(problem: Problem, rng: Rng, initial: Tensor | None) -> ForeignState:
     """Return the state before the first evaluation, the initial rows moved into the space."""
-    rows = None if initial is None else problem.space.project(torch.as_tensor(initial).to("cpu", torch.float64))
-    check.shape(
-        rows is None or (rows.ndim == 2 and rows.shape[1] == problem.space.dim),
-        "initial",
-        f"have shape [n, {problem.space.dim}]",
-        None if rows is None else tuple(rows.shape),
-    )
+    rows = None
+    if initial is not None:
+        given = torch.as_tensor(initial)
+        rule = f"have shape [n, {problem.space.dim}]"
+        check.shape(given.ndim == 2 and given.shape[1] == problem.space.dim, "initial", rule, tuple(given.shape))
+        rows = problem.space.project(given.to("cpu", torch.float64))
     return ForeignState(rng.key, ForeignLog.empty(problem), rows)
 
 

@@ -1,0 +1,1 @@
+"""Populations: native solvers stacked over seeds, and adapters for pymoo and pygmo."""
