@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy.optimize import minimize
+from scipy.optimize import linprog, minimize
 
 from paretokit.core import InputError, Rng, non_dominated, to_min
 from paretokit.problems import make
@@ -135,3 +135,34 @@ def test_marine_design_ideal_is_near_the_published_one():
     problem = make("re42-v1")
     ideal = to_min(problem.pareto_front(), problem.objectives).amin(0)
     torch.testing.assert_close(ideal, published, rtol=0.02, atol=1e-6)
+
+
+def common_rate(problem, x, span):
+    """Return the rate at which all objectives can fall together, by a linear program over directions in the box."""
+    low, width = problem.space.lower, problem.space.upper - problem.space.lower
+
+    def values(u):
+        return problem.losses((low + u * width)[None], Rng.from_seed(0))[0] / span
+
+    u = (x - low) / width
+    slopes = torch.autograd.functional.jacobian(values, u).numpy()
+    bounds = [(-1.0 if a > 1e-6 else 0.0, 1.0 if a < 1 - 1e-6 else 0.0) for a in u.tolist()]
+    found = linprog(
+        np.r_[np.zeros(len(u)), -1.0],
+        A_ub=np.c_[slopes, np.ones(len(slopes))],
+        b_ub=np.zeros(len(slopes)),
+        bounds=[*bounds, (0, None)],
+    )
+    return found.x[-1]
+
+
+@pytest.mark.parametrize("name", ["re34-v1", "re37-v1"])
+def test_smooth_fronts_are_pareto_stationary(name):
+    problem = make(name)
+    front = problem.pareto_front()
+    span = front.amax(0) - front.amin(0)
+    rates = [common_rate(problem, x, span) for x in problem.pareto_set(60)]
+    assert np.median(rates) < 1e-3
+    assert max(rates) < 0.02
+    elsewhere = [common_rate(problem, x, span) for x in problem.space.sample(20, Rng.from_seed(3))]
+    assert np.median(elsewhere) > 0.05
