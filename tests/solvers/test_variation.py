@@ -13,7 +13,9 @@ from paretokit.solvers.evolutionary._power import power
 SPACES = {
     "box": Box(0.0, 1.0, dim=30),
     "wide": Box([-5.0, 0.0, 1e-3], [5.0, 10.0, 1e3]),
-    "mixed": Mixed({"a": Box(0.0, 1.0, dim=3), "b": Integers(-2, 7, dim=2), "c": Categorical([3, 2]), "d": Integers(3, 3, 1)}),
+    "mixed": Mixed(
+        {"a": Box(0.0, 1.0, dim=3), "b": Integers(-2, 7, dim=2), "c": Categorical([3, 2]), "d": Integers(3, 3, 1)}
+    ),
 }
 
 
@@ -65,7 +67,9 @@ def test_the_compiled_twin_breeds_the_same_bits(name, n):
 def test_the_compiled_power_has_the_same_bits_and_is_nearly_exact():
     from paretokit.solvers.evolutionary import _variation_kernels as kernels
 
-    x = torch.cat([Rng.from_seed(0).uniform(5000) * 3, torch.tensor([0.0, 1.0, 1e-300, 2.0**-1022, 1e300, 0.5, 2.0**0.5])])
+    x = torch.cat(
+        [Rng.from_seed(0).uniform(5000) * 3, torch.tensor([0.0, 1.0, 1e-300, 2.0**-1022, 1e300, 0.5, 2.0**0.5])]
+    )
     for exponent in (-21, -16, -1, 1, 2, 16, 21):
         y = 1.0 / exponent if exponent < 0 else float(exponent)
         fast = np.empty(len(x))
