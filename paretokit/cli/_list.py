@@ -8,11 +8,11 @@ from paretokit.cli._text import table
 
 
 def _problems() -> str:
-    from paretokit import problems
+    from paretokit.problems._registry import PROBLEMS, make
 
     rows = []
-    for name in problems.list():
-        made = problems.make(name)
+    for name in PROBLEMS.names():
+        made = make(name)
         senses = ", ".join(f"{o.sense} {o.label}" for o in made.objectives)
         sizes = [str(n) for n in (made.n_objectives, made.space.dim, made.n_constraints)]
         rows.append([name, *sizes, made.front_kind, senses])
