@@ -70,11 +70,13 @@ def heat_map(front: Front, *, highlight: HasValues | None = None, ax: Axes | Non
     ax.tick_params(colors=style.INK, length=0, labelsize=style.TICK)
     ax.set_ylabel("row of the front, best first objective on top", fontsize=style.TICK, color=style.FAINT)
     style.titled(ax, data.view.title)
-    if m > 5 or max(len(o.label) for o in data.view.objectives) > 9:
+    longest = max(len(style.label(o)) for o in data.view.objectives)
+    slanted = longest * m > 58
+    if slanted:
         ax.tick_params(axis="x", labelrotation=30)
         for text in ax.get_xticklabels():
             text.set(ha="right", rotation_mode="anchor")
-    style.caption(ax, data.view.caption, below=46.0)
+    style.caption(ax, data.view.caption, below=26.0 + 2.6 * longest if slanted else 34.0, width=76)
     if not n:
         ax.set(xlim=(-0.5, m - 0.5), yticks=[])
         style.nothing(ax)
