@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
-from pymoo.algorithms.moo.moead import MOEAD as PymooMOEAD
-from pymoo.algorithms.moo.nsga2 import NSGA2 as PymooNSGA2
-from pymoo.algorithms.moo.nsga3 import NSGA3 as PymooNSGA3
-from pymoo.algorithms.moo.sms import SMSEMOA as PymooSMSEMOA
+from pymoo.algorithms.moo import moead, nsga2, nsga3, sms
 from pymoo.core.problem import Problem as PymooProblem
 
 from paretokit import solvers
 from paretokit.core import Problem, to_min
 from paretokit.solvers.evolutionary._directions import directions_of
 
-PEERS: dict[str, Callable[[Problem, int], Any]] = {
-    "NSGA2": lambda problem, n: PymooNSGA2(pop_size=n),
-    "NSGA3": lambda problem, n: PymooNSGA3(ref_dirs=lattice(problem), pop_size=n),
-    "MOEAD": lambda problem, n: PymooMOEAD(ref_dirs=lattice(problem)),
-    "SMSEMOA": lambda problem, n: PymooSMSEMOA(pop_size=n),
-}
+SOLVERS = ("NSGA2", "NSGA3", "MOEAD", "SMSEMOA")
+
+
+def peer(problem: Problem, solver: str) -> Any:
+    """Return pymoo's algorithm at our population size, defaults otherwise."""
+    if solver == "NSGA3":
+        return nsga3.NSGA3(ref_dirs=lattice(problem))
+    if solver == "MOEAD":
+        return moead.MOEAD(ref_dirs=lattice(problem))
+    return nsga2.NSGA2(pop_size=100) if solver == "NSGA2" else sms.SMSEMOA(pop_size=100)
 
 
 def lattice(problem: Problem) -> np.ndarray:
@@ -35,10 +35,9 @@ def size(problem: Problem, solver: str) -> int:
     return len(lattice(problem)) if solver in ("NSGA3", "MOEAD") else 100
 
 
-def ours(problem: Problem, solver: str, n: int) -> Any:
-    """Return our solver at that size, defaults otherwise."""
-    options = {"NSGA3": {}, "MOEAD": {}}.get(solver, {"pop_size": n})
-    return getattr(solvers, solver)(**options)
+def ours(solver: str) -> Any:
+    """Return our solver, defaults throughout."""
+    return getattr(solvers, solver)()
 
 
 class Wrapped(PymooProblem):
@@ -65,7 +64,7 @@ def population(problem: Problem, solver: str, seed: int, generations: int) -> to
     """Return the feasible values of pymoo's final population, in the user's senses."""
     from pymoo.optimize import minimize
 
-    algorithm = PEERS[solver](problem, size(problem, solver))
+    algorithm = peer(problem, solver)
     result = minimize(Wrapped(problem), algorithm, ("n_gen", generations), seed=seed, verbose=False)
     values = torch.from_numpy(result.pop.get("F").astype(np.float64))
     if problem.n_constraints:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from benchmarks._common import calibration, table
-from benchmarks._pymoo import PEERS, ours, population, size
+from benchmarks._pymoo import SOLVERS, ours, population, size
 from paretokit import problems
 from paretokit.core import Problem
 from paretokit.indicators import igd_plus
@@ -77,9 +77,8 @@ def fill(name: str, solver: str, seeds: int, generations: int, done: dict[Key, f
         if not missing:
             continue
         if side == "ours":
-            n = size(problem, solver)
-            budget = Budget(iterations=generations)
-            results = solve_many(problem, ours(problem, solver, n), seeds=missing, budget=budget, progress=False)
+            budget = Budget(evaluations=size(problem, solver) * generations)
+            results = solve_many(problem, ours(solver), seeds=missing, budget=budget, progress=False)
             found = [r.front.values for r in results]
         else:
             found = (population(problem, solver, s, generations) for s in missing)
@@ -107,7 +106,7 @@ def main() -> None:
     """Fill the table and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--problems", nargs="*", default=None)
-    parser.add_argument("--solvers", nargs="*", default=list(PEERS))
+    parser.add_argument("--solvers", nargs="*", default=list(SOLVERS))
     parser.add_argument("--seeds", type=int, default=31)
     parser.add_argument("--generations", type=int, default=200)
     given = parser.parse_args()
