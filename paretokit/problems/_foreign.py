@@ -49,7 +49,7 @@ class PymooProblem(ForeignProblem):
 
     def _foreign_rows(self, x: Tensor) -> Any:
         rows = _rows(x)
-        if isinstance(self.space, Mixed) and isinstance(self._foreign.vars, dict):
+        if isinstance(self.space, Mixed) and isinstance(getattr(self._foreign, "vars", None), dict):
             names = list(self._foreign.vars.items())
             return np.array(
                 [{k: _value(v, c) for (k, v), c in zip(names, row, strict=True)} for row in rows], dtype=object
@@ -81,7 +81,7 @@ def _value(variable: Any, column: float) -> Any:
 def _pymoo_space(p: Any) -> Space:
     from pymoo.core.variable import Binary, Choice, Integer, Real
 
-    if isinstance(p.vars, dict):
+    if isinstance(getattr(p, "vars", None), dict):
         parts: dict[str, Space] = {}
         for name, variable in p.vars.items():
             if isinstance(variable, Choice):

@@ -197,6 +197,17 @@ def test_staircase_keeps_the_non_dominated_rows_once():
     assert torch.equal(points.staircase(values), expected)
 
 
+def test_strided_rows_are_even_along_a_staircase():
+    t = torch.linspace(0, 1, 1001, dtype=torch.float64) ** 3
+    rows = torch.stack([t, 1 - t], -1)
+    some = points.strided(rows, 11)
+    assert some.shape == (11, 2)
+    assert torch.equal(some[[0, -1]], rows[[0, -1]])
+    assert float(torch.diff(some[:, 0]).max()) < 0.2
+    assert torch.unique(points.strided(rows, 999), dim=0).shape == (999, 2)
+    assert torch.equal(points.strided(rows, 2000), rows)
+
+
 def test_constants_are_where_calculus_puts_them():
     def stationary(f, t, h=1e-6):
         assert abs(f(t + h) - f(t - h)) / (2 * h) < 1e-4

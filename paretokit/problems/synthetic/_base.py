@@ -21,6 +21,7 @@ class Synthetic(Problem):
     """
 
     front_kind = "exact"
+    light = True
 
     @abstractmethod
     def _bounds(self) -> tuple[Sequence[float], Sequence[float]]:

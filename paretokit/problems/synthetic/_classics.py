@@ -13,7 +13,7 @@ from torch import Tensor
 
 from paretokit.core import Box, Evaluation, Rng
 from paretokit.problems.synthetic._base import Synthetic, count
-from paretokit.problems.synthetic._points import DEFAULT, staircase, thin
+from paretokit.problems.synthetic._points import DEFAULT, staircase, strided
 
 SRN_TOP = math.acos(-2.5 / 15)  # angle at which the straight piece of SRN's front meets the circle
 SRN_END = 1.899410666831129  # angle of least f2 on the circle: 9 sin a + 2 (15 sin a - 1) cos a = 0
@@ -44,7 +44,7 @@ class Classic(Synthetic):
         count(n)
         wanted = DEFAULT if n is None else n
         values = self._optimal_values(max(8 * wanted, 512))
-        return self._own(thin(staircase(values), wanted))
+        return self._own(strided(staircase(values), wanted))
 
 
 def line(t: Tensor, start: Sequence[float], end: Sequence[float]) -> Tensor:

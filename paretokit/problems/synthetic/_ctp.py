@@ -14,7 +14,7 @@ from torch import Tensor
 from paretokit.core import Box, Evaluation, Rng
 from paretokit.core import _check as check
 from paretokit.problems.synthetic._base import Synthetic, count, power, whole
-from paretokit.problems.synthetic._points import DEFAULT, staircase, thin
+from paretokit.problems.synthetic._points import DEFAULT, staircase, strided
 
 Wave = tuple[float, float, float, float, float, float]  # theta / pi, a, b, c, d, e of the paper
 SCAN = 512  # steps in which f2 is searched for the first feasible value at one f1
@@ -86,7 +86,7 @@ class CTP(Synthetic):
         """Return n well spread points of the front; fewer where it has so few, and all that were found for None."""
         count(n)
         values = self._front_values(DEFAULT if n is None else max(4 * n, DEFAULT))
-        return self._own(values if n is None else thin(values, n))
+        return self._own(values if n is None else strided(values, n))
 
 
 def decay_rates(n: int) -> list[tuple[float, float]]:

@@ -123,3 +123,17 @@ def staircase(values: Tensor) -> Tensor:
     rows = rows[rows[:, 0].argsort(stable=True)]
     best = torch.cat([rows.new_full((1,), torch.inf), rows[:, 1].cummin(0).values[:-1]])
     return rows[rows[:, 1] < best]
+
+
+def strided(rows: Tensor, n: int) -> Tensor:
+    """Return n of the rows of a staircase `[k >= n, 2]`, ends included, evenly along it; jumps count as one step."""
+    k = rows.shape[0]
+    if k <= n:
+        return rows
+    span = (rows.amax(0) - rows.amin(0)).clamp_min(1e-300)
+    steps = ((rows[1:] - rows[:-1]) / span).norm(dim=-1)
+    length = torch.cat([steps.new_zeros(1), steps.clamp(max=4 * float(steps.median())).cumsum(0)])
+    order = torch.arange(n)
+    index = torch.searchsorted(length, torch.linspace(0, 1, n, dtype=rows.dtype) * length[-1]).clamp(max=k - 1)
+    index = (index - order).cummax(0).values + order  # strictly increasing
+    return rows[torch.minimum(index, k - n + order)]
