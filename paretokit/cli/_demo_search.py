@@ -113,9 +113,11 @@ class SearchPanel:
         problem = results[best].problem
         known = problem is not None and problem.front_kind != "unknown"
         behind = " The true front lies behind in gray." if known else ""
+        point = results[best].front.protocol.scoring.reference_point or ()
+        at = f"({', '.join(f'{v:.4g}' for v in point)})"
         wanted = ", ".join(f"{w:g}" for w in self.preference)
         return (
-            Picture(fronts, f"Final fronts after {self.evaluations:,} evaluations.{behind}"),
+            Picture(fronts, f"Final fronts after {self.evaluations:,} evaluations; hypervolume at {at}.{behind}"),
             Picture(course, "Hypervolume of the population against evaluations; higher is better."),
             Picture(picked, f"The solution picked with preference ({wanted}) from the front of {best}."),
         )

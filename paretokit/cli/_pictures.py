@@ -49,7 +49,8 @@ def fronts(results: Mapping[str, Result], file: Path, *, order: Sequence[str]) -
     m = len(next(iter(results.values())).front.objectives)
     columns = min(3, len(results))
     rows = math.ceil(len(results) / columns)
-    made = figure(3.6 * columns, (3.5 if m == 3 else 3.1) * rows)
+    made = figure(3.9 * columns if m == 3 else 3.6 * columns, (3.7 if m == 3 else 3.1) * rows)
+    made.get_layout_engine().set(hspace=0.1 if m == 3 else 0.05, wspace=0.12 if m == 3 else 0.04)
     axes = []
     for place, (name, result) in enumerate(results.items()):
         ax = made.add_subplot(rows, columns, place + 1, projection="3d" if m == 3 else None)
@@ -92,7 +93,7 @@ def choice(result: Result, picked: Any, file: Path, *, order: Sequence[str], nam
         _relabel(ax, name)
         style.titled(ax, f"{name} on {result.provenance['problem']}")
         if m == 3:
-            _caption(ax, f"{len(result.front)} points, {_reference(result.front)}", below=2.0)
+            _caption(ax, f"{len(result.front)} points, {_reference(result.front)}", below=24.0)
     if m > 2:
         ax = made.add_subplot(1, 1 if m > 3 else 2, 1 if m > 3 else 2)
         plots.parallel_coordinates(result.front, highlight=picked, ax=ax)
@@ -120,7 +121,7 @@ def _bare(ax: Any) -> None:
         axis.label.set_fontsize(style.LABEL - 2)
     ax.tick_params(labelsize=style.SMALL - 0.5)
     if hasattr(ax, "zaxis"):
-        ax.set_box_aspect(None, zoom=1.06)
+        ax.set_box_aspect(None, zoom=0.98)
 
 
 def _relabel(ax: Any, name: str) -> None:
@@ -140,7 +141,8 @@ def _key(ax: Any, front: Front) -> None:
     if known:
         ax.plot([], [], color=style.TRUTH, linewidth=1.6, label="true front")
         ax.legend(loc="upper left", fontsize=style.TICK, frameon=False, labelcolor=style.INK, borderaxespad=0)
-    text = _reference(front).replace(" (", "\n(") + "\narrows lead to better"
+    better = "arrows lead to better" if len(front.objectives) == 2 else "min: smaller is better"
+    text = _reference(front).replace(" (", "\n(") + f"\n{better}"
     ax.text(0.0, 0.8, text, transform=ax.transAxes, fontsize=style.TICK, color=style.FAINT, va="top", linespacing=1.6)
 
 
