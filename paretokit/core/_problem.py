@@ -43,6 +43,8 @@ class Problem(ABC):
         front_kind: "exact" or "approximate" where `pareto_front` answers, else "unknown".
         dtype, device: Where values are computed; change them with `to`.
         deterministic: Whether equal decisions always give equal values.
+        light: Whether an evaluation is a short formula, so that for a usual batch torch's threads cost more than they
+            give.
         held_out: Whether `assess` measures on data that `evaluate` never sees.
 
     >>> class Bowls(Problem):
@@ -62,6 +64,7 @@ class Problem(ABC):
     dtype: torch.dtype = torch.float64
     device: torch.device = torch.device("cpu")
     deterministic: bool = True
+    light: bool = False
     held_out: bool = False
     _observer: Observer | None = None
     _solving: bool = False

@@ -12,6 +12,7 @@ from torch import Tensor
 from paretokit.core import Cost, Evaluation, Front, Lanes, Problem, Rng, StackedSolver, to_min
 from paretokit.core import _check as check
 from paretokit.solvers.evolutionary._draws import word
+from paretokit.solvers.evolutionary._members import LIGHT_WORK, one_torch_thread
 from paretokit.solvers.evolutionary._variation import ROUNDS, Operators
 
 Memory = dict[str, Tensor]
@@ -149,12 +150,15 @@ class Genetic(StackedSolver[PopulationState]):
 
     def step(self, problem: Problem, state: PopulationState) -> PopulationState:
         """Return the state one generation later."""
-        asked = self.ask(problem, state)
-        lanes = None
-        if not problem.deterministic:
-            noise = word(word(state.keys, 2 * state.step), -1)
-            lanes = Lanes(tuple(Rng(key % (1 << 64)) for key in noise.tolist()))
-        return self.tell(problem, state, problem.evaluate(asked, lanes))
+        members, d = len(state.keys), problem.space.dim
+        cells = members * max(self.size(problem), 1) * d
+        with one_torch_thread(when=problem.light and cells < LIGHT_WORK and state.x.device.type == "cpu"):
+            asked = self.ask(problem, state)
+            lanes = None
+            if not problem.deterministic:
+                noise = word(word(state.keys, 2 * state.step), -1)
+                lanes = Lanes(tuple(Rng(key % (1 << 64)) for key in noise.tolist()))
+            return self.tell(problem, state, problem.evaluate(asked, lanes))
 
     def population(self, state: PopulationState) -> Tensor:
         """Return each member's values `[P, n, m]` in the user's senses; infeasible and failed rows are NaN."""
