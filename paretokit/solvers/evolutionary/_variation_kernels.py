@@ -66,6 +66,12 @@ def unit(w):
     return np.float64(w >> np.uint64(11)) * UNIT
 
 
+@jit("uint64(float64)")
+def limit(prob):
+    """Return the least upper 53 bits of a word whose uniform is not below `prob`."""
+    return np.uint64(np.ceil(prob * 9007199254740992.0))
+
+
 @jit("float64(float64, float64)")
 def power(x, y):
     """Return x**y for x >= 0 (zero counts as 2**-1023), in the same operations as the torch twin."""
@@ -197,6 +203,7 @@ def crossed(key, x, parents, matings, lower, upper, kinds, params, pair):
     u = np.empty(capacity)
     flip = np.empty(capacity, np.bool_)
     drawn = np.empty(d, np.uint64)
+    bound = limit(prob_var)
     count = 0
     for q in range(matings.shape[0]):
         a, b = parents[q, 0], parents[q, 1]
@@ -208,9 +215,9 @@ def crossed(key, x, parents, matings, lower, upper, kinds, params, pair):
             continue
         words(cell_key, i * d, drawn)
         for j in range(d):
-            share = unit(drawn[j])
-            if not share < prob_var:
+            if drawn[j] >> np.uint64(11) >= bound:
                 continue
+            share = unit(drawn[j])
             one, two = first[j], second[j]
             swap = (drawn[j] & ONE) == ONE
             if kinds[j] == CATEGORY:
@@ -237,8 +244,12 @@ def crossed(key, x, parents, matings, lower, upper, kinds, params, pair):
         left = power(t if t <= 1.0 else 1.0 / (2.0 - t), inverse)
         t = u[c] * (2.0 - power(1.0 + 2.0 * (high[c] - y2[c]) / delta, exponent))
         right = power(t if t <= 1.0 else 1.0 / (2.0 - t), inverse)
-        y1[c] = min(max(0.5 * (total - left * delta), low[c]), high[c])
-        y2[c] = min(max(0.5 * (total + right * delta), low[c]), high[c])
+        one = 0.5 * (total - left * delta)
+        two = 0.5 * (total + right * delta)
+        one = one if one > low[c] else low[c]
+        two = two if two > low[c] else low[c]
+        y1[c] = one if one < high[c] else high[c]
+        y2[c] = two if two < high[c] else high[c]
     flat = pair.reshape(-1)
     for c in range(count):
         one, two = y1[c], y2[c]
@@ -281,19 +292,67 @@ def _mutant(x, low, high, kind, w, eta):
     return y
 
 
-@jit("void(uint64, int64, float64[::1], float64[::1], float64[::1], int64[::1], float64[::1])")
-def mutated(key, slot, row, lower, upper, kinds, params):
-    """Mutate the child of a slot in place."""
-    d = row.shape[0]
+@jit("void(uint64, int64[::1], float64[:, ::1], float64[::1], float64[::1], int64[::1], float64[::1])")
+def mutated_rows(key, slots, out, lower, upper, kinds, params):
+    """Mutate the children of the given slots in place, the powers of all of them in one loop."""
+    d = out.shape[1]
     prob, prob_var, eta = params[3], params[4], params[5]
-    if not unit(word(word(key, 4), slot)) < prob:
-        return
+    each_key = word(key, 4)
+    cell_key = word(key, 5)
+    bound = limit(prob_var)
     drawn = np.empty(d, np.uint64)
-    words(word(key, 5), slot * d, drawn)
-    for j in range(d):
-        share = unit(drawn[j])
-        if share < prob_var and lower[j] < upper[j]:
-            row[j] = _mutant(row[j], lower[j], upper[j], kinds[j], share / prob_var, eta) + 0.0
+    capacity = slots.shape[0] * d
+    cell = np.empty(capacity, np.int64)
+    x = np.empty(capacity)
+    low = np.empty(capacity)
+    high = np.empty(capacity)
+    u = np.empty(capacity)
+    count = 0
+    for slot in slots:
+        if not unit(word(each_key, slot)) < prob:
+            continue
+        words(cell_key, slot * d, drawn)
+        for j in range(d):
+            if drawn[j] >> np.uint64(11) >= bound or not lower[j] < upper[j]:
+                continue
+            share = unit(drawn[j]) / prob_var
+            if kinds[j] == CATEGORY:
+                out[slot, j] = _mutant(out[slot, j], lower[j], upper[j], CATEGORY, share, eta) + 0.0
+                continue
+            wide = 0.5 if kinds[j] == INTEGER else 0.0
+            cell[count] = slot * d + j
+            x[count] = out[slot, j]
+            low[count] = lower[j] - wide
+            high[count] = upper[j] + wide
+            u[count] = share
+            count += 1
+    inverse = 1.0 / (eta + 1.0)
+    for c in range(count):
+        w = u[c]
+        span = high[c] - low[c]
+        left = w <= 0.5
+        base = 1.0 - (x[c] - low[c] if left else high[c] - x[c]) / span
+        first = 2.0 * w if left else 2.0 * (1.0 - w)
+        second = 1.0 - 2.0 * w if left else 2.0 * (w - 0.5)
+        val = power(first + second * power(base, eta + 1.0), inverse)
+        shift = val - 1.0 if left else 1.0 - val
+        y = x[c] + shift * span
+        y = y if y > low[c] else low[c]
+        u[c] = y if y < high[c] else high[c]
+        low[c] = 1.0 if left else 0.0
+    flat = out.reshape(-1)
+    for c in range(count):
+        j = cell[c] % d
+        y = u[c]
+        if kinds[j] == INTEGER:
+            y = min(max(np.rint(y), lower[j]), upper[j])
+            if y == x[c]:
+                y = x[c] - 1.0 if low[c] == 1.0 else x[c] + 1.0
+                if y < lower[j]:
+                    y = x[c] + 1.0
+                if y > upper[j]:
+                    y = x[c] - 1.0
+        flat[cell[c]] = y + 0.0
 
 
 @jit("uint64(float64[::1])")
@@ -352,10 +411,11 @@ def _offspring(key, x, f, v, score, by_dominance, lower, upper, kinds, params, r
             slot = redo[k]
             while matings[at] != slot // 2:
                 at += 1
-            row = out[slot]
-            row[:] = pair[2 * at + (slot & 1)]
-            mutated(round_key, slot, row, lower, upper, kinds, params)
-            if rounds > 1 and _seen(table, used, digest(row)):
+            out[slot] = pair[2 * at + (slot & 1)]
+        mutated_rows(round_key, redo, out, lower, upper, kinds, params)
+        for k in range(redo.shape[0]):
+            slot = redo[k]
+            if rounds > 1 and _seen(table, used, digest(out[slot])):
                 redo[again] = slot
                 again += 1
         if again == 0:
@@ -386,4 +446,4 @@ def bred_stack(keys, x, parents, lower, upper, kinds, params, out):
         crossed(round_key, x[p], parents[p], matings, lower, upper, kinds, params, pair)
         for q in range(matings.shape[0]):
             out[p, q] = pair[2 * q]
-            mutated(round_key, q, out[p, q], lower, upper, kinds, params)
+        mutated_rows(round_key, matings, out[p], lower, upper, kinds, params)
