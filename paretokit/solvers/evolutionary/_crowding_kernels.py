@@ -100,33 +100,39 @@ def crowding(f, ranks, begin, out):
                 out[part[k]] += (values[part[k + 1]] - values[part[k - 1]]) / span
 
 
-@jit("void(float64[:, :, ::1], int64[:, ::1], int64[:, ::1], float64[:, ::1])")
-def survive_stack(f, ranks, keep, kept):
-    """Fill `keep` with the n survivors of each member in the order of their rows, `kept` with their crowding."""
-    members, total = ranks.shape
-    n = keep.shape[1]
+@jit("void(float64[:, ::1], int64[::1], int64[::1], float64[::1])")
+def survive(f, ranks, keep, kept):
+    """Fill `keep` with the n survivors in the order of their rows, `kept` with their crowding."""
+    total = ranks.shape[0]
+    n = keep.shape[0]
     distance = np.empty(total)
     negative = np.empty(total)
     chosen = np.empty(total, np.bool_)
     spare = np.empty(total, np.int64)
-    for p in range(members):
-        begin = starts(ranks[p], n)
-        crowding(f[p], ranks[p], begin, distance)
-        last = begin.shape[0] - 2
-        order = np.empty(begin[last + 1] - begin[last], np.int64)
-        at = 0
-        for i in range(total):
-            chosen[i] = ranks[p, i] < last
-            if ranks[p, i] == last:
-                order[at] = i
-                negative[i] = -distance[i]
-                at += 1
-        sort(negative, order, spare)
-        for k in range(n - begin[last]):
-            chosen[order[k]] = True
-        at = 0
-        for i in range(total):
-            if chosen[i]:
-                keep[p, at] = i
-                kept[p, at] = distance[i]
-                at += 1
+    begin = starts(ranks, n)
+    crowding(f, ranks, begin, distance)
+    last = begin.shape[0] - 2
+    order = np.empty(begin[last + 1] - begin[last], np.int64)
+    at = 0
+    for i in range(total):
+        chosen[i] = ranks[i] < last
+        if ranks[i] == last:
+            order[at] = i
+            negative[i] = -distance[i]
+            at += 1
+    sort(negative, order, spare)
+    for k in range(n - begin[last]):
+        chosen[order[k]] = True
+    at = 0
+    for i in range(total):
+        if chosen[i]:
+            keep[at] = i
+            kept[at] = distance[i]
+            at += 1
+
+
+@jit("void(float64[:, :, ::1], int64[:, ::1], int64[:, ::1], float64[:, ::1])")
+def survive_stack(f, ranks, keep, kept):
+    """Run `survive` on every member of a stack."""
+    for p in range(ranks.shape[0]):
+        survive(f[p], ranks[p], keep[p], kept[p])

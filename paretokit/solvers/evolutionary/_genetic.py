@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from paretokit.core import Cost, Evaluation, Front, Lanes, Problem, Rng, StackedSolver, to_min
+from paretokit.core import Cost, Evaluation, Front, Lanes, ParetoError, Problem, Rng, StackedSolver, to_min
 from paretokit.core import _check as check
 from paretokit.solvers.evolutionary._draws import word
 from paretokit.solvers.evolutionary._members import LIGHT_WORK, one_torch_thread
@@ -53,6 +53,22 @@ def rows(stack: Tensor, index: Tensor) -> Tensor:
     flat = index + torch.arange(0, members * count, count, device=index.device).unsqueeze(1)
     picked = stack.reshape(members * count, *stack.shape[2:]).index_select(0, flat.reshape(-1))
     return picked.reshape(*index.shape, *stack.shape[2:])
+
+
+def told(
+    problem: Problem, state: PopulationState, evaluation: Evaluation
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """Return the asked decisions with their minimized values (failed rows +inf), total violations and errors."""
+    new = state.asked
+    if new is None:
+        raise ParetoError("`tell` needs decisions that were asked; call `ask` first")
+    f = to_min(evaluation.values.detach().to(state.f), problem.objectives)
+    v = evaluation.total_violation.detach().to(state.v)
+    failed = v == torch.inf
+    if bool(failed.any()):
+        f = torch.where(failed.unsqueeze(-1), torch.inf, f)
+    stderr = evaluation.stderr
+    return new, f, v, None if stderr is None else stderr.detach().to(state.f)
 
 
 class Genetic(StackedSolver[PopulationState]):
@@ -119,17 +135,7 @@ class Genetic(StackedSolver[PopulationState]):
         """Return the state after the asked decisions were evaluated (values `[P, c, m]`)."""
         if state.asked is None:
             self.ask(problem, state)
-        new = state.asked
-        if new is None:  # pragma: no cover - ask has filled it
-            raise AssertionError("nothing was asked")
-        f = to_min(evaluation.values.detach().to(state.f), problem.objectives)
-        v = evaluation.total_violation.detach().to(state.v)
-        failed = v == torch.inf
-        if bool(failed.any()):
-            f = torch.where(failed.unsqueeze(-1), torch.inf, f)
-        stderr = evaluation.stderr
-        if stderr is not None:
-            stderr = stderr.detach().to(state.f)
+        new, f, v, stderr = told(problem, state, evaluation)
         grown = state.evaluations + new.shape[1]
         if state.step:
             new, f, v = torch.cat([state.x, new], 1), torch.cat([state.f, f], 1), torch.cat([state.v, v], 1)

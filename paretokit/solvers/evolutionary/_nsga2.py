@@ -7,9 +7,11 @@ from typing import final
 
 from torch import Tensor
 
-from paretokit.core import Problem
+from paretokit.core import Evaluation, Problem
 from paretokit.core import _check as check
 from paretokit.solvers.evolutionary._crowding import rank_and_crowding
+from paretokit.solvers.evolutionary._generation import KERNELS as FUSED
+from paretokit.solvers.evolutionary._generation import fusible, next_generation
 from paretokit.solvers.evolutionary._genetic import Genetic, Memory, PopulationState, check_variation, operators
 from paretokit.solvers.evolutionary._variation import offspring
 
@@ -57,6 +59,18 @@ class NSGA2(Genetic):
     def size(self, problem: Problem) -> int:
         """Return `pop_size`."""
         return self.pop_size
+
+    def tell(self, problem: Problem, state: PopulationState, evaluation: Evaluation) -> PopulationState:
+        """Return the state after the asked decisions were evaluated, and on the CPU with the next ones bred."""
+        ops = operators(self, problem, eliminate_duplicates=self.eliminate_duplicates)
+        if not fusible(state, evaluation, ops):
+            return Genetic.tell(self, problem, state, evaluation)
+        if state.asked is None:
+            self.ask(problem, state)
+        if not FUSED.worth():
+            separate: PopulationState = FUSED.plain(Genetic.tell, self, problem, state, evaluation)
+            return separate
+        return next_generation(problem, state, evaluation, ops, size=self.pop_size)
 
     def breed(self, problem: Problem, state: PopulationState, keys: Tensor) -> Tensor:
         """Return the children of tournament winners."""

@@ -381,7 +381,8 @@ def _seen(table, used, value):
     "void(uint64, float64[:, ::1], float64[:, ::1], float64[::1], float64[::1], boolean, float64[::1], float64[::1],"
     " int64[::1], float64[::1], int64, float64[:, ::1])"
 )
-def _offspring(key, x, f, v, score, by_dominance, lower, upper, kinds, params, rounds, out):
+def offspring(key, x, f, v, score, by_dominance, lower, upper, kinds, params, rounds, out):
+    """Fill `out` with one member's children; duplicates are bred anew."""
     n = x.shape[0]
     redo = np.arange(out.shape[0])
     size = 4
@@ -430,7 +431,7 @@ def _offspring(key, x, f, v, score, by_dominance, lower, upper, kinds, params, r
 def offspring_stack(keys, x, f, v, score, by_dominance, lower, upper, kinds, params, rounds, out):
     """Fill `out` with every member's children."""
     for p in range(x.shape[0]):
-        _offspring(keys[p], x[p], f[p], v[p], score[p], by_dominance, lower, upper, kinds, params, rounds, out[p])
+        offspring(keys[p], x[p], f[p], v[p], score[p], by_dominance, lower, upper, kinds, params, rounds, out[p])
 
 
 @jit(
