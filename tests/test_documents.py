@@ -1,0 +1,67 @@
+"""Tutorials and the Python in README and docs are run, and their links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TUTORIALS = sorted((ROOT / "tutorials").glob("*.py"))
+LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+
+
+def name(file: Path) -> str:
+    return str(file.relative_to(ROOT))
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Run in an empty folder, without windows, and leave no figure open."""
+    import matplotlib as mpl
+
+    monkeypatch.chdir(tmp_path)
+    with mpl.rc_context({"backend": "agg"}):
+        yield
+        import matplotlib.pyplot as plt
+
+        plt.close("all")
+
+
+@pytest.mark.parametrize("tutorial", TUTORIALS, ids=name)
+def test_tutorials_run(tutorial, capsys):
+    runpy.run_path(str(tutorial))
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_python_in_pages_runs_from_top_to_bottom(page):
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), flags=re.DOTALL)
+    assert blocks
+    space = {"__name__": "page"}
+    for block in blocks:
+        exec(compile(block, name(page), "exec", dont_inherit=True), space)
+
+
+@pytest.mark.parametrize("page", LINKED, ids=name)
+def test_links_lead_to_files(page):
+    text = page.read_text("utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+def test_the_readme_counts_solvers_and_the_demos_panels_right():
+    import paretokit as pk
+    from paretokit.cli._demo_panels import panels
+
+    text = (ROOT / "README.md").read_text("utf-8")
+    offered = [record for record in pk.solvers.list() if not record.excluded]
+    count = {source: sum(r.source == source for r in offered) for source in ("pymoo", "pygmo")}
+    assert f"any of {len(offered)} solvers" in text
+    assert f"{count['pymoo']} algorithms of pymoo and {count['pygmo']} of pygmo" in text
+    assert f"solves {['no', 'one', 'two', 'three', 'four', 'five', 'six'][len(panels())]} problems" in text
+    adapters = f"{count['pymoo'] + count['pygmo']} algorithms of two libraries"
+    assert adapters in (ROOT / "docs" / "choose-a-solver.md").read_text("utf-8")
