@@ -71,6 +71,7 @@ def run(problem, solver, steps, *seeds, state=None):
     state = solver.init_stack(problem, lanes(*seeds)) if state is None else state
     for _ in range(steps):
         state = solver.step(problem, state)
+    solver.ask(problem, state)  # NSGA-II's compiled generation has asked already
     return state
 
 

@@ -12,6 +12,8 @@ from paretokit.core._kernel import jit
 from paretokit.solvers.evolutionary._crowding_kernels import survive
 from paretokit.solvers.evolutionary._variation_kernels import offspring, word
 
+BY_DOMINANCE = True
+
 
 @jit(
     "void(float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], float64[::1],"
@@ -53,4 +55,4 @@ def generation_stack(
     for p in range(keys.shape[0]):
         selected(x_old[p], x_new[p], f_old[p], f_new[p], v_old[p], v_new[p], x[p], f[p], v[p], kept[p])
         key = word(keys[p], counter)
-        offspring(key, x[p], f[p], v[p], kept[p], True, lower, upper, kinds, params, rounds, asked[p])
+        offspring(key, x[p], f[p], v[p], kept[p], BY_DOMINANCE, lower, upper, kinds, params, rounds, asked[p])
