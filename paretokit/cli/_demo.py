@@ -53,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from paretokit.cli._report import write_report
+    from paretokit.cli._warm import load_ready
 
     check.positive(seconds=args.seconds)
     todo = chosen(args.only)
@@ -61,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
     reports: dict[str, PanelReport] = {}
     form = "{desc:34} {percentage:3.0f}%|{bar:30}| {elapsed}"
     with tqdm(total=total, disable=None, leave=False, bar_format=form) as bar:
+        bar.set_description_str("loading kernels")
+        load_ready()
         clock = _Clock(args.seconds, total, bar)
         for panel in todo:
             reports[panel.name] = panel.run(args.out, clock)

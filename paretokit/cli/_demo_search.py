@@ -111,8 +111,11 @@ class SearchPanel:
         draw.convergence(results, course, order=COLORS)
         draw.choice(results[best], choice, picked, order=COLORS, name=best)
         problem = results[best].problem
-        known = problem is not None and problem.front_kind != "unknown"
-        behind = " The true front lies behind in gray." if known else ""
+        kind = "unknown" if problem is None else problem.front_kind
+        behind = {
+            "exact": " The true front lies behind in gray.",
+            "approximate": " The best known front lies behind in gray.",
+        }.get(kind, "")
         point = results[best].front.protocol.scoring.reference_point or ()
         at = f"({', '.join(f'{v:.4g}' for v in point)})"
         wanted = ", ".join(f"{w:g}" for w in self.preference)
