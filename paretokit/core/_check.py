@@ -67,7 +67,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     folded = {k.lower(): k for k in known}
     sought = name.lower()
     begin = [k for k in folded if sought and k.startswith(sought)]
-    close = [*begin, *(k for k in difflib.get_close_matches(sought, list(folded), n=3, cutoff=0.5) if k not in begin)][:3]
+    close = [*begin, *(k for k in difflib.get_close_matches(sought, list(folded), n=3, cutoff=0.5) if k not in begin)][
+        :3
+    ]
     return f"did you mean {' or '.join(repr(folded[c]) for c in close)}?" if close else ""
 
 

@@ -18,7 +18,7 @@ Indicator = Callable[..., Any]
 def check_indicator(
     indicator: Indicator,
     *,
-    arguments: Callable[[int], Mapping[str, Tensor]] = lambda m: {},
+    arguments: Callable[[int], Mapping[str, Tensor]] = lambda _: {},
     n_objectives: tuple[int, ...] = (2, 3),
     empty: float | None = None,
     flips: bool = True,

@@ -53,8 +53,8 @@ class MOEAD(Genetic):
     Cost: O(c T m) a step of c children.
 
     Zhang and Li (2007), "MOEA/D: a multiobjective evolutionary algorithm based on decomposition", IEEE TEVC 11(6).
-    The authors breed and evaluate one child at a time (`n_offspring` 1); here a step breeds a twentieth of a sweep over the
-    subproblems together, in random order, so that it can be evaluated in one batch.
+    The authors breed and evaluate one child at a time (`n_offspring` 1); here a step breeds a twentieth of a sweep
+    over the subproblems together, in random order, so that it can be evaluated in one batch.
     """
 
     reference_directions: Given = None
