@@ -65,7 +65,7 @@ def test_the_compiled_twin_breeds_the_same_bits(name, n):
 
 
 def test_the_compiled_power_has_the_same_bits_and_is_nearly_exact():
-    from paretokit.solvers.evolutionary import _variation_kernels as kernels
+    from paretokit.solvers.evolutionary import _draw_kernels as kernels
 
     x = torch.cat(
         [Rng.from_seed(0).uniform(5000) * 3, torch.tensor([0.0, 1.0, 1e-300, 2.0**-1022, 1e300, 0.5, 2.0**0.5])]

@@ -10,7 +10,8 @@ import numpy as np
 from paretokit.core._dominance_kernels import constrained_rank_kernel, rank_kernel
 from paretokit.core._kernel import jit
 from paretokit.solvers.evolutionary._crowding_kernels import survive
-from paretokit.solvers.evolutionary._variation_kernels import offspring, word
+from paretokit.solvers.evolutionary._draw_kernels import word
+from paretokit.solvers.evolutionary._variation_kernels import offspring
 
 BY_DOMINANCE = True
 
