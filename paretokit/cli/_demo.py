@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from paretokit.cli._demo_panels import DemoPanel, PanelReport, panels
 from paretokit.cli._text import number, table
@@ -26,13 +27,12 @@ def chosen(only: Sequence[str] | None) -> tuple[DemoPanel, ...]:
 class _Clock:
     """Moves the bar and shares out the time: a run may take 40 % of what is left after the least for all others."""
 
-    def __init__(self, seconds: float, runs: int, bar: object) -> None:
-        self.end, self.left, self.bar = time.perf_counter() + seconds, runs, bar
+    def __init__(self, seconds: float, runs: int, bar: Any) -> None:
+        self.end, self.left, self.runs, self.bar = time.perf_counter() + seconds, runs, runs, bar
 
     def __call__(self, name: str) -> float:
-        bar = self.bar
-        bar.set_description_str(name)  # type: ignore[attr-defined]
-        bar.update()  # type: ignore[attr-defined]
+        self.bar.update(min(1, self.runs - self.left))  # the run before this one has ended
+        self.bar.set_description_str(name)
         self.left -= 1
         spare = self.end - time.perf_counter() - LEAST * self.left
         return max(SHARE * spare, LEAST)

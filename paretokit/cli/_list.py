@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 
 from paretokit.cli._text import table
+
+WIDTH = 90  # of the last column, which may be long
 
 
 def _problems() -> str:
@@ -13,7 +16,7 @@ def _problems() -> str:
     rows = []
     for name in PROBLEMS.names():
         made = make(name)
-        senses = ", ".join(f"{o.sense} {o.label}" for o in made.objectives)
+        senses = textwrap.shorten(", ".join(f"{o.sense} {o.label}" for o in made.objectives), WIDTH, placeholder=" …")
         sizes = [str(n) for n in (made.n_objectives, made.space.dim, made.n_constraints)]
         rows.append([name, *sizes, made.front_kind, senses])
     head = ["problem", "objectives", "variables", "constraints", "true front", "trades off"]

@@ -100,6 +100,23 @@ def test_a_run_out_of_time_says_so(small, tmp_path):
     assert _demo.rows_of("re21", report)[0][-1].endswith("s (out of time)")
 
 
+def test_time_is_shared_and_the_bar_counts_what_has_ended():
+    told = []
+
+    class Bar:
+        def update(self, n):
+            told.append(n)
+
+        def set_description_str(self, text):
+            told.append(text)
+
+    clock = _demo._Clock(100.0, 3, Bar())
+    shares = [clock(name) for name in "abc"]
+    assert told == [0, "a", 1, "b", 1, "c"]
+    assert all(share == pytest.approx(40.0, abs=1.0) for share in shares)
+    assert _demo._Clock(1e-6, 3, Bar())("a") == _demo.LEAST
+
+
 def test_interrupting_the_demo_is_one_line(small, capsys, tmp_path, monkeypatch):
     def stop(*args, **options):
         raise KeyboardInterrupt
