@@ -31,6 +31,7 @@ from paretokit.core import (
     MissingPackageError,
     Mixed,
     Objective,
+    Parameters,
     ParetoError,
     ParetoWarning,
     Problem,
@@ -42,6 +43,7 @@ from paretokit.core import (
     Solver,
     UnknownNameError,
     UnsupportedProblemError,
+    View,
 )
 from paretokit.run import Archive, Budget, Checkpoint, Moment, Result, Session, solve, solve_many
 
@@ -70,6 +72,7 @@ __all__ = [
     "Mixed",
     "Moment",
     "Objective",
+    "Parameters",
     "ParetoError",
     "ParetoWarning",
     "Problem",
@@ -83,6 +86,7 @@ __all__ = [
     "Solver",
     "UnknownNameError",
     "UnsupportedProblemError",
+    "View",
     "__version__",
     "compare",
     "decision",

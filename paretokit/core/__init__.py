@@ -19,6 +19,7 @@ from paretokit.core._errors import (
 from paretokit.core._evaluation import Evaluation
 from paretokit.core._front import Front, Solution
 from paretokit.core._objective import Objective, Sense, maximize_of, objectives_of, to_min, to_min_or_inf
+from paretokit.core._parameters import Parameters
 from paretokit.core._problem import Problem
 from paretokit.core._protocol import EvaluationProtocol, Measurement, Scoring, same_measurement
 from paretokit.core._registry import Registry, option_names
@@ -27,6 +28,7 @@ from paretokit.core._rng import Lanes, Rng
 from paretokit.core._serial import transient
 from paretokit.core._solver import AskTell, Conditioned, Cost, Solver, StackedSolver
 from paretokit.core._space import Binary, Box, Categorical, Integers, Mixed, Sequences, Space
+from paretokit.core._view import View
 
 __all__ = [
     "AskTell",
@@ -47,6 +49,7 @@ __all__ = [
     "MissingPackageError",
     "Mixed",
     "Objective",
+    "Parameters",
     "ParetoError",
     "ParetoWarning",
     "Problem",
@@ -63,6 +66,7 @@ __all__ = [
     "StackedSolver",
     "UnknownNameError",
     "UnsupportedProblemError",
+    "View",
     "crowding_distance",
     "dominates",
     "epsilon_non_dominated",

@@ -218,7 +218,10 @@ class Front:
         )
 
     def merge(self, *others: Front) -> Front:
-        """Return the front of the union; all must have the same objectives and measurement."""
+        """Return the front of the union; all must have the same objectives and measurement.
+
+        Decisions are kept where all fronts have decisions of the same width (fronts on different views do not).
+        """
         fronts = (self, *others)
         for other in others:
             check.that(
@@ -231,7 +234,8 @@ class Front:
 
         def joined(parts: list[Tensor | None]) -> Tensor | None:
             present = [p for p in parts if p is not None]
-            return torch.cat(present) if len(present) == len(parts) else None
+            alike = len(present) == len(parts) and len({p.shape[1:] for p in present}) == 1
+            return torch.cat(present) if alike else None
 
         shared = [name for name in self.info if all(name in f.info for f in fronts)]
         union = replace(

@@ -7,7 +7,7 @@ import dataclasses
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, Self
 
 import torch
@@ -138,6 +138,18 @@ class Problem(ABC):
         """Return one line for tables and error messages."""
         senses = ", ".join(f"{o.sense} {o.label}" for o in self.objectives)
         return f"{self.name}: {self.space.dim} variables, {self.n_constraints} constraints; {senses}"
+
+    def view(self, space: Space, lift: Callable[[Tensor], Tensor], *, name: str = "") -> Problem:
+        """Return the same problem over other decisions: u of `space` means ``lift(u)`` here (see `View`)."""
+        from paretokit.core._view import View
+
+        return View(self, space, lift, name=name)
+
+    def fixing(self, columns: dict[int, float]) -> Problem:
+        """Return the view in which some columns keep a value and only the others are decided."""
+        from paretokit.core._view import fixed
+
+        return fixed(self, columns)
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Self:
         """Return a copy that computes on `device` in `dtype`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +10,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from paretokit.core import Front, InputError, Scoring
+from paretokit.core import Front, InputError, ParetoWarning, Scoring
 from paretokit.core import _check as check
 from paretokit.core._objective import to_min
 from paretokit.indicators import _distances as distances
@@ -132,7 +133,25 @@ def score(front: Front, name: str, *, scoring: Scoring | None = None) -> float:
         UnknownNameError: For an unknown indicator; the nearest are offered.
         InputError: If the scoring or the problem lacks what the indicator needs.
     """
+    if name == "hypervolume" and scoring is not None:
+        _note_inside(front, scoring)
     return score_many([front], name, scoring=scoring)[0]
+
+
+def _note_inside(front: Front, scoring: Scoring) -> None:
+    """Warn where a reference point that the caller chose cuts points of the front off."""
+    if scoring.reference_point is None or not len(front):
+        return
+    measured = _Measured(front, scoring)
+    beyond = int((measured.values >= measured.point("reference_point")).any(-1).sum())
+    if beyond:
+        line = check.message(
+            "reference_point",
+            "be worse than every point of the front",
+            tuple(scoring.reference_point),
+            f"{beyond} of {len(front)} points do not lie strictly within it and count nothing",
+        )
+        warnings.warn(line, ParetoWarning, stacklevel=4)
 
 
 def scores(front: Front, scoring: Scoring | None = None) -> dict[str, float]:
@@ -144,7 +163,9 @@ def scores(front: Front, scoring: Scoring | None = None) -> dict[str, float]:
         "r2": used.ideal is not None and used.nadir is not None,
         "igd_plus": known,
     }
-    return {name: score(front, name, scoring=used) for name in STANDARD if defined.get(name, True)}
+    if scoring is not None:
+        _note_inside(front, scoring)
+    return {name: score_many([front], name, scoring=used)[0] for name in STANDARD if defined.get(name, True)}
 
 
 def score_names() -> list[str]:

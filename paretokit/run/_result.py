@@ -83,7 +83,7 @@ class Result:
             indicators: Names, e.g. "hypervolume", "igd_plus"; hypervolume where it is defined, else "cardinality".
             scoring: Replaces the protocol's reference point, ideal and nadir.
         """
-        from paretokit.indicators import score
+        from paretokit.indicators import score_many
 
         names = indicators or ("hypervolume" if self.front.protocol.scoring.reference_point else "cardinality",)
         frame = self.trace.frame()
@@ -94,7 +94,7 @@ class Result:
         ]
         fronts = [f.select(_front_rows(f)) for f in fronts]
         for name in names:
-            frame[name] = [score(front, name, scoring=scoring) for front in fronts]
+            frame[name] = score_many(fronts, name, scoring=scoring)
         return frame
 
     def at(self, preference: Sequence[float] | Tensor, *, n: int = 1, seed: int = 0) -> Front:
