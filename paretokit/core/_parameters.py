@@ -70,7 +70,7 @@ class Parameters(Space):
         return torch.cat([tensors[s.name].detach().to("cpu", torch.float64).reshape(-1) for s in self.slices])
 
     def unflatten(self, x: Tensor) -> dict[str, Tensor]:
-        """Return rows `[..., d]` as tensors `[..., *shape]` by name, for `torch.func.functional_call`; keeps gradients."""
+        """Return rows `[..., d]` as tensors `[..., *shape]` by name, as `torch.func.functional_call` reads them."""
         return {
             s.name: x[..., s.begin : s.end]
             .reshape((*x.shape[:-1], *s.shape))

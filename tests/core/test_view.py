@@ -39,7 +39,7 @@ def test_fixing_columns_leaves_the_others():
         (lambda p: p.fixing({9: 0.0}), "`columns` must lie in 0 … 4; got 9"),
         (lambda p: p.fixing({0: 3.0}), r"`columns` must keep column 0 within \[0, 1\]; got 3.0"),
         (lambda p: p.fixing({}), "`columns` must name at least one"),
-        (lambda p: p.view(pk.Box(0, 1, dim=2), lambda u: u).evaluate([[0.1, 0.2]]), r"`lift` must return rows of sh.*5"),
+        (lambda p: p.view(pk.Box(0, 1, dim=2), lambda u: u).evaluate([[0.1, 0.2]]), "`lift` must return rows of sh"),
     ],
 )  # fmt: skip
 def test_mistakes_get_one_line(call, line):
