@@ -48,6 +48,23 @@ def test_crowding_twins_agree(m, decimals):
         assert torch.equal(fast[1], slow[1])
 
 
+@pytest.mark.parametrize("decimals", [None, 2, 1, 0])
+@pytest.mark.parametrize("total", [1, 2, 3, 50, 300])
+def test_the_short_way_for_two_objectives_has_the_same_bits(decimals, total):
+    f = values(4, total, 2, seed=3, decimals=decimals)
+    f[2] = f[2, :1].clone()
+    f[3, :, 1] = 1 - f[3, :, 0]
+    kernels = crowding.KERNELS.load()
+    for n in {1, (total + 1) // 2, total}:
+        slow = torch.empty(4, n, dtype=torch.int64), torch.empty(4, n, dtype=torch.float64)
+        crowding._survive_plain(f, crowding.ranked(f, torch.zeros(4, total).double()), *slow)
+        for p in range(4):
+            keep, kept = np.empty(n, np.int64), np.empty(n)
+            kernels.survive_two(f[p].numpy(), keep, kept)
+            assert keep.tolist() == slow[0][p].tolist()
+            assert kept.tolist() == slow[1][p].tolist()
+
+
 @pytest.mark.parametrize("m", [2, 3, 5])
 def test_crowding_equals_pymoo(m):
     from pymoo.operators.survival.rank_and_crowding.metrics import get_crowding_function

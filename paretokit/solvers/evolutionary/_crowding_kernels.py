@@ -63,6 +63,19 @@ def starts(ranks, n):
     return begin
 
 
+@jit("void(float64[::1], int64[::1], float64[::1])")
+def _gaps(values, part, out):
+    """Add one objective to the crowding distances of a front `part` that is sorted by it."""
+    n = part.shape[0]
+    span = values[part[n - 1]] - values[part[0]]
+    if not 0.0 < span < np.inf:
+        return
+    out[part[0]] = np.inf
+    out[part[n - 1]] = np.inf
+    for k in range(1, n - 1):
+        out[part[k]] += (values[part[k + 1]] - values[part[k - 1]]) / span
+
+
 @jit("void(float64[:, ::1], int64[::1], int64[::1], float64[::1])")
 def crowding(f, ranks, begin, out):
     """Fill `out` with the crowding distance of the rows of the fronts in `begin`, within their fronts."""
@@ -91,26 +104,15 @@ def crowding(f, ranks, begin, out):
                 continue
             part = order[low:high]
             sort(values, part, spare)
-            span = values[part[high - low - 1]] - values[part[0]]
-            if not 0.0 < span < np.inf:
-                continue
-            out[part[0]] = np.inf
-            out[part[high - low - 1]] = np.inf
-            for k in range(1, high - low - 1):
-                out[part[k]] += (values[part[k + 1]] - values[part[k - 1]]) / span
+            _gaps(values, part, out)
 
 
-@jit("void(float64[:, ::1], int64[::1], int64[::1], float64[::1])")
-def survive(f, ranks, keep, kept):
-    """Fill `keep` with the n survivors in the order of their rows, `kept` with their crowding."""
-    total = ranks.shape[0]
-    n = keep.shape[0]
-    distance = np.empty(total)
+@jit("void(int64[::1], float64[::1], int64[::1], int64[::1], float64[::1])")
+def _select(ranks, distance, begin, keep, kept):
+    """Fill `keep` and `kept` with whole fronts and the least crowded rows of the last one in `begin`."""
+    total, n = ranks.shape[0], keep.shape[0]
     negative = np.empty(total)
     chosen = np.empty(total, np.bool_)
-    spare = np.empty(total, np.int64)
-    begin = starts(ranks, n)
-    crowding(f, ranks, begin, distance)
     last = begin.shape[0] - 2
     order = np.empty(begin[last + 1] - begin[last], np.int64)
     at = 0
@@ -120,7 +122,8 @@ def survive(f, ranks, keep, kept):
             order[at] = i
             negative[i] = -distance[i]
             at += 1
-    sort(negative, order, spare)
+    if begin[last + 1] > n:
+        sort(negative, order, np.empty(total, np.int64))
     for k in range(n - begin[last]):
         chosen[order[k]] = True
     at = 0
@@ -129,6 +132,101 @@ def survive(f, ranks, keep, kept):
             keep[at] = i
             kept[at] = distance[i]
             at += 1
+
+
+@jit("void(float64[:, ::1], int64[::1], int64[::1], float64[::1])")
+def survive(f, ranks, keep, kept):
+    """Fill `keep` with the n survivors in the order of their rows, `kept` with their crowding."""
+    distance = np.empty(ranks.shape[0])
+    begin = starts(ranks, keep.shape[0])
+    crowding(f, ranks, begin, distance)
+    _select(ranks, distance, begin, keep, kept)
+
+
+@jit("void(float64[::1], float64[::1], int64[::1], int64[::1])")
+def _ranks_of_two(x, y, order, ranks):
+    """Fill `order` lexicographically and `ranks`, by a sweep and the last value of each front (Jensen 2003)."""
+    n = x.shape[0]
+    spare = np.empty(n, np.int64)
+    for i in range(n):
+        order[i] = i
+    sort(x, order, spare)
+    low = 0
+    while low < n:
+        high = low + 1
+        while high < n and x[order[high]] == x[order[low]]:
+            high += 1
+        if high > low + 1:
+            sort(y, order[low:high], spare)
+        low = high
+    last = np.empty(n)
+    fronts = 0
+    previous = -1
+    for p in order:
+        value = y[p]
+        if previous >= 0 and x[previous] == x[p] and y[previous] == value:
+            ranks[p] = ranks[previous]
+            continue
+        low = 0
+        high = fronts
+        while low < high:
+            middle = (low + high) >> 1
+            if last[middle] <= value:
+                low = middle + 1
+            else:
+                high = middle
+        if low == fronts:
+            fronts += 1
+        last[low] = value
+        ranks[p] = low
+        previous = p
+
+
+@jit("void(float64[::1], float64[::1], int64[::1], int64[::1], float64[::1])")
+def _crowding_of_two(x, y, part, turned, out):
+    """Fill `out` for one front `part` in lexicographic order; `turned` is room for its order by the second value.
+
+    A front falls in y where it rises in x; equal rows keep the order of their numbers.
+    """
+    n = part.shape[0]
+    for i in part:
+        out[i] = np.inf if n <= 2 else 0.0
+    if n <= 2:
+        return
+    high = n
+    at = 0
+    while high > 0:
+        low = high - 1
+        while low > 0 and x[part[low - 1]] == x[part[low]]:
+            low -= 1
+        turned[at : at + high - low] = part[low:high]
+        at += high - low
+        high = low
+    _gaps(x, part, out)
+    _gaps(y, turned[:n], out)
+
+
+@jit("void(float64[:, ::1], int64[::1], float64[::1])")
+def survive_two(f, keep, kept):
+    """Do what ranking and `survive` do for two finite objectives without constraints, with one sort."""
+    total = f.shape[0]
+    x, y = f[:, 0].copy(), f[:, 1].copy()
+    order = np.empty(total, np.int64)
+    ranks = np.empty(total, np.int64)
+    distance = np.empty(total)
+    _ranks_of_two(x, y, order, ranks)
+    begin = starts(ranks, keep.shape[0])
+    fronts = begin.shape[0] - 1
+    at = begin[:fronts].copy()
+    rows = np.empty(begin[fronts], np.int64)
+    for i in order:
+        r = ranks[i]
+        if r < fronts:
+            rows[at[r]] = i
+            at[r] += 1
+    for r in range(fronts):
+        _crowding_of_two(x, y, rows[begin[r] : begin[r + 1]], order, distance)
+    _select(ranks, distance, begin, keep, kept)
 
 
 @jit("void(float64[:, :, ::1], int64[:, ::1], int64[:, ::1], float64[:, ::1])")

@@ -9,7 +9,7 @@ import numpy as np
 
 from paretokit.core._dominance_kernels import constrained_rank_kernel, rank_kernel
 from paretokit.core._kernel import jit
-from paretokit.solvers.evolutionary._crowding_kernels import survive
+from paretokit.solvers.evolutionary._crowding_kernels import survive, survive_two
 from paretokit.solvers.evolutionary._draw_kernels import word
 from paretokit.solvers.evolutionary._variation_kernels import offspring
 
@@ -30,13 +30,17 @@ def selected(x_old, x_new, f_old, f_new, v_old, v_new, x, f, v, kept):
     both[old:] = f_new
     violation[:old] = v_old
     violation[old:] = v_new
-    ranks = np.empty(total, np.int64)
-    if np.any(violation > 0.0):
-        constrained_rank_kernel(both, violation, np.ones(total, np.bool_), ranks)
-    else:
-        rank_kernel(both, ranks)
     keep = np.empty(x.shape[0], np.int64)
-    survive(both, ranks, keep, kept)
+    violated = np.any(violation > 0.0)
+    if both.shape[1] == 2 and not violated:
+        survive_two(both, keep, kept)
+    else:
+        ranks = np.empty(total, np.int64)
+        if violated:
+            constrained_rank_kernel(both, violation, np.ones(total, np.bool_), ranks)
+        else:
+            rank_kernel(both, ranks)
+        survive(both, ranks, keep, kept)
     for k in range(x.shape[0]):
         i = keep[k]
         x[k] = x_old[i] if i < old else x_new[i - old]
