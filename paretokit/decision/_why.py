@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from paretokit.core import Front, Objective
+from paretokit.core._text import number
 from paretokit.decision._scale import scaled
 
 STEP = 0.1  # of an objective's range: an improvement that is worth a sentence
@@ -40,7 +41,7 @@ def why(front: Front, index: int) -> str:
 
 
 def _quantity(objective: Objective, value: float) -> str:
-    return f"{value:.4g} {objective.unit}".rstrip()
+    return f"{number(value)} {objective.unit}".rstrip()
 
 
 def _share(objective: Objective, share: float) -> str:

@@ -7,10 +7,9 @@ import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from paretokit.core import Objective
 from paretokit.core import _check as check
+from paretokit.core._text import number as number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,15 +63,6 @@ def label(objective: Objective, *, arrow: bool = True) -> str:
     if not arrow:
         return objective.label
     return f"{objective.label} →" if objective.maximize else f"← {objective.label}"
-
-
-def number(value: float, digits: int = 4) -> str:
-    """Return a value with so many significant digits, without an exponent where it is short that way."""
-    if value != 0 and not 1e-4 <= abs(value) < 1e6:
-        return f"{value:.{digits}g}"
-    places = digits - 1 - int(np.floor(np.log10(abs(value)))) if value else 0
-    text = f"{round(value, places):.{max(0, places)}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def wrapped(text: str, width: int) -> str:

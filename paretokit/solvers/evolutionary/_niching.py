@@ -14,7 +14,7 @@ from paretokit.core._kernel import KernelModule
 from paretokit.solvers.evolutionary._draws import unit, word, words
 from paretokit.solvers.evolutionary._members import over_members
 
-KERNELS = KernelModule("paretokit.solvers.evolutionary._niching_kernels", compile_seconds=4.0)
+KERNELS = KernelModule("paretokit.solvers.evolutionary._niching_kernels", compile_seconds=8.0)
 SMALL_SHIFT = 1e-3
 OFF_AXIS = 1e6
 TILE = 1 << 20  # entries of a tile of the association
