@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from paretokit.core import Front, Problem, Scoring, Solver, same_measurement, to_min
 from paretokit.core import _check as check
+from paretokit.core._text import number
 from paretokit.indicators import larger_is_better, score_many, score_names
 from paretokit.run import Budget, Result, solve_many
 
@@ -120,7 +121,9 @@ class Comparison:
 
     def __repr__(self) -> str:
         note = f"; {', '.join(self.union)} from the union of all fronts" if self.union else ""
-        head = f"{self.problem.name}, {len(self.results)} solvers, scored at {self.scoring.reference_point}{note}"
+        point = self.scoring.reference_point
+        at = "no reference point" if point is None else f"({', '.join(number(v) for v in point)})"
+        head = f"{self.problem.name}, {len(self.results)} solvers, scored at {at}{note}"
         return f"{head}\n{self.table.to_string(index=False, float_format=lambda v: f'{v:.5g}')}"
 
     def _repr_html_(self) -> str:
@@ -129,7 +132,7 @@ class Comparison:
 
 def compare(
     problem: Problem,
-    solvers: Sequence[Solver[Any]] | Mapping[str, Solver[Any]],
+    solvers: Solver[Any] | Sequence[Solver[Any]] | Mapping[str, Solver[Any]],
     *,
     budget: Budget,
     seeds: int | Iterable[int] = 10,
@@ -182,7 +185,9 @@ def compare(
     return Comparison(problem, results, names, shared, union)
 
 
-def _named(solvers: Sequence[Solver[Any]] | Mapping[str, Solver[Any]]) -> dict[str, Solver[Any]]:
+def _named(solvers: Solver[Any] | Sequence[Solver[Any]] | Mapping[str, Solver[Any]]) -> dict[str, Solver[Any]]:
+    if isinstance(solvers, Solver):
+        return {solvers.name: solvers}
     check.at_least(1, solvers=len(solvers))
     if isinstance(solvers, Mapping):
         return dict(solvers)

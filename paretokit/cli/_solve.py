@@ -40,6 +40,8 @@ def run(args: argparse.Namespace) -> int:
     problem = problems.make(args.problem, **parse_options(args.problem_option, "problem-option"))
     solver = solvers.make(args.solver, **parse_options(args.option))
     preference = None if args.preference is None else parse_preference(args.preference)
+    if preference is not None:  # before anything is spent or overwritten
+        check.point("preference", preference, problem.n_objectives)
     budget = Budget(evaluations=args.evaluations)
     args.out.mkdir(parents=True, exist_ok=True)
     result = solve(problem, solver, budget=budget, seed=args.seed, checkpoint=args.checkpoint)

@@ -122,12 +122,21 @@ class Front:
         """Return the front among points that come from elsewhere.
 
         Args:
-            values: Points `[n, m]`; dominated, duplicate and non-finite rows are dropped.
+            values: Points `[n, m]`, or a data frame whose columns are named like the objectives. Dominated, duplicate
+                and non-finite rows are dropped; `info["row"]` says which rows are left.
             objectives: `Objective`s or names; f1, f2, … by default.
             senses: "min" or "max" an objective; "min" by default.
             x: Decisions `[n, d]` that belong to the points.
             scoring: Reference point, ideal and nadir.
         """
+        columns = [str(c) for c in getattr(values, "columns", ())]
+        if columns:  # a data frame: by name where names are given, else its own names
+            objectives = columns if objectives is None else objectives
+            wanted = [o.name if isinstance(o, Objective) else o for o in objectives]
+            for name in wanted:
+                check.known(name, columns, kind="column")
+            frame: Any = values
+            values = frame[wanted].to_numpy(dtype="float64")
         points = tensor_of(values)
         points = points if points.dtype.is_floating_point else points.to(torch.float64)
         check.shape(points.ndim == 2, "values", "have shape [n, m]", tuple(points.shape))
@@ -140,14 +149,15 @@ class Front:
             check.shape(rows.ndim == 2 and len(rows) == len(points), "x", f"have {len(points)} rows", tuple(rows.shape))
         keep = non_dominated(points, maximize=maximize_of(named), keep_duplicates=False)
         protocol = EvaluationProtocol() if scoring is None else EvaluationProtocol(scoring=scoring)
-        return cls(points[keep], None if rows is None else rows[keep], named, protocol)
+        info = {"row": torch.as_tensor(keep).nonzero().flatten()}
+        return cls(points[keep], None if rows is None else rows[keep], named, protocol, info=info)
 
     @classmethod
     def from_csv(
         cls,
         path: str | Path,
         *,
-        objectives: Sequence[str] | None = None,
+        objectives: Sequence[Objective | str] | None = None,
         senses: Sequence[Sense] | None = None,
         decisions: Sequence[str] = (),
     ) -> Front:
@@ -155,7 +165,8 @@ class Front:
 
         Args:
             path: The file.
-            objectives: Columns that hold objective values; by default all columns that are not `decisions`.
+            objectives: Columns that hold objective values, by name or as `Objective`s of that name; by default all
+                columns that are not `decisions`.
             senses: "min" or "max" an objective.
             decisions: Columns that hold decisions.
 
@@ -166,14 +177,20 @@ class Front:
         import pandas as pd
 
         frame = pd.read_csv(path)
-        names = list(objectives) if objectives is not None else [c for c in frame.columns if c not in decisions]
+        given = [c for c in frame.columns if c not in decisions] if objectives is None else list(objectives)
+        names = [o.name if isinstance(o, Objective) else str(o) for o in given]
         for name in (*names, *decisions):
             check.known(name, [str(c) for c in frame.columns], kind="column")
             numbers = pd.to_numeric(frame[name], errors="coerce")
             for line in frame.index[numbers.isna() & frame[name].notna()][:1]:
-                check.fail(str(name), "hold numbers only", f"{frame[name][line]!r} in line {int(line) + 2}")
+                check.fail(
+                    str(name),
+                    "hold numbers only",
+                    f"{frame[name][line]!r} in line {int(line) + 2}",
+                    "name the columns to read with `objectives=`",
+                )
         x = frame[list(decisions)].to_numpy(dtype="float64") if decisions else None
-        return cls.from_values(frame[names].to_numpy(dtype="float64"), objectives=names, senses=senses, x=x)
+        return cls.from_values(frame[names].to_numpy(dtype="float64"), objectives=given, senses=senses, x=x)
 
     def __len__(self) -> int:
         return self.values.shape[0]

@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import hashlib
 import json
+import types
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, Self
@@ -28,6 +29,18 @@ class Observer(Protocol):
 
     def evaluated(self, x: Tensor, evaluation: Evaluation) -> None:
         """Take note of decisions `x [..., n, d]` and what came out."""
+
+
+def code_mark(function: Any) -> str:
+    """Return a mark of a Python function's code, nested functions included; its name where it has no code.
+
+    Data that the function reads from elsewhere is not part of it.
+    """
+    code = getattr(function, "__code__", function)
+    if not isinstance(code, types.CodeType):
+        return str(getattr(function, "__qualname__", type(function).__qualname__))
+    constants = [code_mark(c) if isinstance(c, types.CodeType) else repr(c) for c in code.co_consts]
+    return f"{code.co_code.hex()} {code.co_names} {constants}"
 
 
 class Problem(ABC):
@@ -189,7 +202,7 @@ class Problem(ABC):
 
     def fingerprint(self) -> str:
         """Return a hash of everything that makes two problems the same one: a checkpoint's identity."""
-        content = {
+        content: dict[str, Any] = {
             "id": self.id or f"{type(self).__module__}.{type(self).__qualname__}",
             "options": self.options(),
             "objectives": [dataclasses.astuple(o) for o in self.objectives],
@@ -198,7 +211,13 @@ class Problem(ABC):
             "measurement": dataclasses.asdict(self.protocol.measurement),
             "dtype": str(self.dtype),
         }
+        if self.options() is None:  # a user's own: what it computes is in its code
+            content["code"] = [code_mark(part) for part in self._code()]
         return hashlib.blake2b(json.dumps(content, sort_keys=True, default=str).encode(), digest_size=8).hexdigest()
+
+    def _code(self) -> tuple[Any, ...]:
+        """Return the functions whose code is part of the fingerprint of a problem that has no recipe."""
+        return (type(self)._evaluate,)
 
     def _checked(self, x: Tensor) -> Tensor:
         d = self.space.dim

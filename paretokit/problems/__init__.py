@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from paretokit.core import _check as check
 from paretokit.problems._registry import PROBLEMS
 from paretokit.problems._registry import ids as list  # noqa: A004, F401 - the contract's word
 from paretokit.problems._registry import make as make
@@ -23,7 +24,8 @@ _LAZY: dict[str, str] = {
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        hint = check.nearest(name, _LAZY)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}" + (f"; {hint}" if hint else ""))
     return getattr(importlib.import_module(_LAZY[name]), name)
 
 

@@ -50,6 +50,9 @@ class FunctionProblem(NamedProblem):
         if self._crew is not None:
             self._crew.close()
 
+    def _code(self) -> tuple[Any, ...]:
+        return (self._f,)
+
     def _evaluate(self, x: Tensor, rng: Rng) -> Evaluation:
         if not self._elementwise:
             return self._batch(x)

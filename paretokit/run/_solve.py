@@ -51,7 +51,7 @@ def solve(
         CheckpointError: If the checkpoint is of another run, or none of its steps is readable.
         EvaluationError: If user code raised; `.result` holds everything before it.
     """
-    _check_call(problem, solver, (seed,))
+    _check_call(problem, solver, budget, (seed,))
     return Loop(
         problem,
         solver,
@@ -94,7 +94,7 @@ def solve_many(
         One result a seed, in order.
     """
     chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
-    _check_call(problem, solver, chosen)
+    _check_call(problem, solver, budget, chosen)
     alone = budget is not None and (budget.target is not None or budget.stall is not None)
     if isinstance(solver, StackedSolver) and not alone:
         folder = _folder(checkpoint, problem, solver, chosen)
@@ -129,16 +129,18 @@ def _one(
     return dataclasses.replace(result, front=front, problem=None, source=source, state=None)
 
 
-def _check_call(problem: Problem, solver: Solver[Any], seeds: tuple[int, ...]) -> None:
+def _check_call(problem: Problem, solver: Solver[Any], budget: Budget | None, seeds: tuple[int, ...]) -> None:
     check.that(
         isinstance(problem, Problem), "problem", "be a Problem", type(problem).__name__, "see `pk.problems.list()`"
     )
     hint = "pass an instance, NSGA2(), not the class" if isinstance(solver, type) else "see `pk.solvers.list()`"
     check.that(isinstance(solver, Solver), "solver", "be a Solver", type(solver).__name__, hint)
+    hint = "for example pk.Budget(evaluations=20_000)"
+    check.that(budget is None or isinstance(budget, Budget), "budget", "be a Budget", repr(budget), hint)
     check.at_least(1, seeds=len(seeds))
-    check.that(len(set(seeds)) == len(seeds), "seeds", "be distinct", list(seeds))
     for seed in seeds:
-        check.that(isinstance(seed, int), "seed", "be a whole number", repr(seed))
+        check.that(isinstance(seed, int), "seed", "be a whole number", repr(seed), "`solve_many` takes several")
+    check.that(len(set(seeds)) == len(seeds), "seeds", "be distinct", list(seeds))
 
 
 def _initial(problem: Problem, given: Array | Front | None) -> Tensor | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from paretokit.core import _check as check
 from paretokit.solvers._registry import NATIVE, SolverRecord, SolverTable, make
 from paretokit.solvers._registry import table as list  # noqa: A004 - the contract's word
 
@@ -49,4 +50,5 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(module), attribute)
     if name in _ADAPTERS:
         return getattr(importlib.import_module(f"paretokit.solvers.evolutionary.{_ADAPTERS[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    hint = check.nearest(name, [*NATIVE, *_ADAPTERS])
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}" + (f"; {hint}" if hint else ""))

@@ -1,5 +1,6 @@
 """Fronts: the user's senses, no dominated or failed rows, from anywhere."""
 
+import pandas as pd
 import pytest
 import torch
 
@@ -15,7 +16,8 @@ def test_from_values_keeps_the_non_dominated_in_the_users_senses():
     assert front.maximize == (False, True)
     assert front[1]["gain"] == 6.0
     assert [s.values.tolist() for s in front] == front.values.tolist()
-    assert list(front.to_frame().columns) == ["cost", "gain"]
+    assert list(front.to_frame().columns) == ["cost", "gain", "row"]
+    assert front.info["row"].tolist() == [0, 1]
 
 
 def test_from_csv(tmp_path):
@@ -25,6 +27,11 @@ def test_from_csv(tmp_path):
     assert front.x.tolist() == [[0.1], [0.2]]
     with pytest.raises(pk.UnknownNameError, match="did you mean 'gain'"):
         pk.Front.from_csv(path, objectives=["cost", "gian"])
+    named = [pk.Objective("gain", "max"), pk.Objective("cost")]
+    assert pk.Front.from_csv(path, objectives=named).values.tolist() == [[5.0, 1.0], [6.0, 2.0]]
+    frame = pd.read_csv(path)
+    assert pk.Front.from_values(frame, objectives=named).values.tolist() == [[5.0, 1.0], [6.0, 2.0]]
+    assert [o.name for o in pk.Front.from_values(frame[["gain", "cost"]]).objectives] == ["gain", "cost"]
     path.write_text("cost,gain\n1,5\n2,many\n")
     with pytest.raises(pk.InputError, match="`gain` must hold numbers only; got 'many' in line 3"):
         pk.Front.from_csv(path)

@@ -110,6 +110,23 @@ def test_checkpoint_of_another_run_is_refused(tmp_path, other, key):
         pk.solve(**call, budget=pk.Budget(iterations=5), checkpoint=tmp_path)
 
 
+def test_checkpoint_of_another_formula_is_refused(tmp_path):
+    def problem(f):
+        return pk.problems.from_function(f, objectives=2, space=pk.Box(0.0, 1.0, dim=2))
+
+    budget, solver = pk.Budget(iterations=2), pk.solvers.RandomSearch(pop_size=4)
+    pk.solve(problem(lambda x: x), solver, budget=budget, checkpoint=tmp_path)
+    pk.solve(problem(lambda x: x), solver, budget=budget, checkpoint=tmp_path)
+    with pytest.raises(pk.CheckpointError, match="belongs to another run: its problem is"):
+        pk.solve(problem(lambda x: 2 * x), solver, budget=budget, checkpoint=tmp_path)
+
+    class Other(Bowls):
+        def _evaluate(self, x, rng):
+            return pk.Evaluation(super()._evaluate(x, rng).values * 2)
+
+    assert Other().fingerprint() != type("Other", (Bowls,), {})().fingerprint()
+
+
 def test_checkpoint_of_another_format_is_refused(tmp_path, monkeypatch):
     run(3, tmp_path)
     monkeypatch.setattr(_checkpoint, "FORMAT", 2)
@@ -156,9 +173,9 @@ def test_kill_nine_in_the_middle_resumes_bit_for_bit(tmp_path):
         from toys import Bowls, Walk
         import paretokit as pk
 
-        Bowls._evaluate, fast = (lambda self, x, rng: (time.sleep(0.01), fast(self, x, rng))[1]), Bowls._evaluate
         checkpoint = pk.Checkpoint({str(tmp_path)!r}, seconds=0.0)
-        pk.solve(Bowls(), Walk(), budget=pk.Budget(iterations=100_000), checkpoint=checkpoint)
+        wait = lambda moment: time.sleep(0.01)
+        pk.solve(Bowls(), Walk(), budget=pk.Budget(iterations=100_000), checkpoint=checkpoint, callbacks=[wait])
         """
     )
     child = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"PYTHONWARNINGS": "ignore"})
