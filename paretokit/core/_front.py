@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -155,7 +155,7 @@ class Front:
     @classmethod
     def from_csv(
         cls,
-        path: str | Path,
+        path: str | Path | IO[str],
         *,
         objectives: Sequence[Objective | str] | None = None,
         senses: Sequence[Sense] | None = None,
@@ -164,7 +164,7 @@ class Front:
         """Return the front among the rows of a CSV file with a header line.
 
         Args:
-            path: The file.
+            path: The file, or an open one.
             objectives: Columns that hold objective values, by name or as `Objective`s of that name; by default all
                 columns that are not `decisions`.
             senses: "min" or "max" an objective.
