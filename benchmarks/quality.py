@@ -1,6 +1,7 @@
 """Every native solver on every problem with a known front, against pymoo's same algorithm at equal evaluations.
 
-``python -m benchmarks.quality [--problems zdt1-v1 …] [--solvers NSGA2 …] [--seeds 31] [--generations 200]``
+``python -m benchmarks.quality [--problems zdt1-v1 …] [--solvers NSGA2 …] [--seeds 31] [--generations 200]
+[--report]``
 
 Writes one line a run to ``benchmarks/results/quality.csv`` and takes up there where it was stopped; prints the median
 IGD+ of both, their ratio, and the upper end of its 95 % bootstrap interval. Populations have equal size.
@@ -88,6 +89,11 @@ def fill(name: str, solver: str, seeds: int, generations: int, done: dict[Key, f
             write(key, done[key])
 
 
+def complete(name: str, solver: str, seeds: int, generations: int, done: dict[Key, float]) -> bool:
+    """Tell whether both sides of a cell are on file."""
+    return all((name, solver, side, s, generations) in done for side in ("ours", "pymoo") for s in range(seeds))
+
+
 def row(name: str, solver: str, seeds: int, generations: int, done: dict[Key, float]) -> list[str]:
     """Return a line of the table."""
     sides = {
@@ -109,6 +115,7 @@ def main() -> None:
     parser.add_argument("--solvers", nargs="*", default=list(SOLVERS))
     parser.add_argument("--seeds", type=int, default=31)
     parser.add_argument("--generations", type=int, default=200)
+    parser.add_argument("--report", action="store_true", help="run nothing; print the cells that are complete")
     given = parser.parse_args()
     print(calibration(("paretokit", "pymoo", "torch", "numba")))
     done = read()
@@ -117,7 +124,10 @@ def main() -> None:
         for solver in given.solvers:
             if solver == "MOEAD" and problems.make(name).n_constraints:
                 continue  # pymoo's handles no constraints
-            fill(name, solver, given.seeds, given.generations, done)
+            if not given.report:
+                fill(name, solver, given.seeds, given.generations, done)
+            elif not complete(name, solver, given.seeds, given.generations, done):
+                continue
             lines.append(row(name, solver, given.seeds, given.generations, done))
             print("  ".join(lines[-1]), flush=True)
     print()
