@@ -1,0 +1,11 @@
+"""Stacked networks: one leading member axis P everywhere, parameters as rows of one flat buffer.
+
+Summing the members' own losses leaves each member's gradient exact, so P networks train like P separate runs, in one
+program.
+"""
+
+from paretokit.nn._adam import Adam, AdamState, clipped
+from paretokit.nn._mlp import MLP
+from paretokit.nn._moments import Moments
+
+__all__ = ["MLP", "Adam", "AdamState", "Moments", "clipped"]
