@@ -62,4 +62,5 @@ class Adam:
 def clipped(gradient: Tensor, most: float) -> Tensor:
     """Return gradients `[P, D]` scaled down, member by member, to a Euclidean norm of at most `most`."""
     norm = gradient.norm(dim=-1, keepdim=True)
-    return gradient * (most / (norm + 1e-6)).clamp_max(1.0)
+    scale: Tensor = (most / (norm + 1e-6)).clamp_max(1.0)
+    return gradient * scale

@@ -5,26 +5,34 @@ from __future__ import annotations
 from typing import Any
 
 from paretokit.core import Problem, Registry
+from paretokit.core import _check as check
 from paretokit.problems.engineering import ENGINEERING
+from paretokit.problems.morl._table import OTHERS, TENSOR
 from paretokit.problems.synthetic import SYNTHETIC
 
-PROBLEMS = Registry("problem", {**SYNTHETIC, **ENGINEERING})
+_MORL = "paretokit.problems.morl._morl:MORL"
+
+PROBLEMS = Registry("problem", {**SYNTHETIC, **ENGINEERING, **dict.fromkeys(TENSOR, _MORL)})
 
 
 def make(id: str, **options: Any) -> Problem:  # noqa: A002 - the contract's word
     """Return the problem of a versioned id: ``make("dtlz2-v1", n_objectives=3)``.
 
     Args:
-        id: One of `list()`.
+        id: One of `list()`, or an id of MO-Gymnasium whose environment a further package brings.
         options: What the class's constructor takes.
 
     Raises:
         UnknownNameError: For an unknown id or option; the message offers the nearest names.
     """
+    if id in TENSOR or id in OTHERS:  # one class, told by MO-Gymnasium's ids
+        made: Problem = Registry("problem", {id: _MORL}).make(id, {"environment": id, **options})
+        return made
+    check.known(id, [*PROBLEMS.paths, *OTHERS], kind="problem")
     problem: Problem = PROBLEMS.make(id, options)
     return problem
 
 
 def ids() -> list[str]:
-    """Return the ids of all problems, sorted."""
+    """Return the ids of all problems that need no further package, sorted."""
     return PROBLEMS.names()

@@ -69,9 +69,7 @@ def begin(environment: Environment, lanes: Lanes, n: int, device: torch.device |
     return Stand(environment.initial(noise), elapsed, accrued)
 
 
-def noise_of(
-    environment: Environment, lanes: Lanes, steps: int, n: int, device: torch.device | str = "cpu"
-) -> Tensor:
+def noise_of(environment: Environment, lanes: Lanes, steps: int, n: int, device: torch.device | str = "cpu") -> Tensor:
     """Return the noise `[P, steps, N, k]` of one call of `rollout`, each member's from its own source."""
     return lanes.uniform(steps, n, environment.step_noise + environment.reset_noise, device=device)
 
@@ -107,7 +105,7 @@ def rollout(
     state, elapsed, accrued = stand.state, stand.elapsed, stand.accrued
     k_step = environment.step_noise
     observation = environment.observe(state)
-    gains = discount**elapsed.to(torch.float64)
+    gains = discount ** elapsed.to(torch.float64)
     for t in range(steps):
         action = act(observation, accrued, t)
         move = environment.step(state, action, noise[:, t, :, :k_step])
@@ -160,10 +158,10 @@ def returns(
     length = torch.zeros(members, count, dtype=torch.int64, device=device)
     alive = torch.ones(members, count, dtype=torch.bool, device=device)
 
-    def record(t: int, step: Step) -> bool:
+    def record(t: int, step: Step) -> bool:  # noqa: ARG001 - the loop's signature
         # Compares instead of multiplying: lanes that have ended may hold anything.
         nonlocal alive, total, length
-        gain = discount**step.before.to(torch.float64)
+        gain = discount ** step.before.to(torch.float64)
         paid = gain.unsqueeze(-1) * step.reward
         total = total + torch.where(alive.unsqueeze(-1), paid, 0.0)
         length = length + alive

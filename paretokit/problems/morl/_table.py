@@ -29,6 +29,15 @@ TENSOR: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "water-reservoir-v0": ("_water_reservoir:WaterReservoir", {}),
 }
 
+# MO-Gymnasium's ids whose environments need a further package: made as well, but not listed.
+OTHERS: tuple[str, ...] = (
+    *(f"mo-{robot}-v{v}" for robot in ("ant", "halfcheetah", "hopper", "humanoid", "reacher", "swimmer", "walker2d")
+      for v in (4, 5)),
+    *("mo-ant-2d-v4", "mo-ant-2obj-v5", "mo-hopper-2d-v4", "mo-hopper-2obj-v5"),
+    *("mo-lunar-lander-v3", "mo-lunar-lander-continuous-v3"),
+    *("mo-highway-v0", "mo-highway-fast-v0", "mo-supermario-v0", "minecart-rgb-v0"),
+)  # fmt: skip
+
 
 def tensor_environment(id: str, options: Mapping[str, Any]) -> Environment:  # noqa: A002 - the contract's word
     """Return the environment on tensors of an id in `TENSOR`; options are those of its class (`depth=7`, …)."""
