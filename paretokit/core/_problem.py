@@ -215,6 +215,14 @@ class Problem(ABC):
             content["code"] = [code_mark(part) for part in self._code()]
         return hashlib.blake2b(json.dumps(content, sort_keys=True, default=str).encode(), digest_size=8).hexdigest()
 
+    def variant(self) -> dict[str, Any] | None:
+        """Return, JSON-able, what tells this problem from others of equal measurements on which fronts may stand."""
+        return None
+
+    def as_variant(self, variant: Mapping[str, Any] | None) -> Problem:
+        """Return the problem of equal measurements that a variant describes; the problem itself unless overridden."""
+        return self
+
     def _code(self) -> tuple[Any, ...]:
         """Return the functions whose code is part of the fingerprint of a problem that has no recipe."""
         return (type(self)._evaluate,)

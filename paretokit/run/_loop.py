@@ -231,7 +231,7 @@ class Loop:
                 own, nearest = "infeasible", record.log.least_violating(p, 10)
             held_out = None
             if problem.held_out and len(front) and front.x is not None:
-                held_out, _ = problem.assess(front.x)
+                held_out, _ = (front.problem or problem).assess(front.x)  # the front may stand on a variant
             out.append(
                 Result(
                     front=front,

@@ -64,7 +64,7 @@ class Result:
         kept = self.source if isinstance(self.source, Archive) else self.source.archive(self.member)
         if not len(kept):
             return dataclasses.replace(self.front, values=self.front.values[:0], x=None, stderr=None, info={})
-        return Front(kept.values, kept.x, self.front.objectives, self.front.protocol, problem=self.problem)
+        return Front(kept.values, kept.x, self.front.objectives, self.front.protocol, problem=self.front.problem)
 
     @cached_property
     def scores(self) -> dict[str, float]:
@@ -110,9 +110,10 @@ class Result:
         w = check.point("preference", preference, self.problem.n_objectives)
         rng = Rng.from_seed(seed).child("at")
         x = solver.answer(self.problem, self.state, w / w.sum(), n=n, rng=rng)
-        out = self.problem.evaluate(x, rng.child("evaluate"))
+        shown = self.front.problem or self.problem  # answers stand where the front stands
+        out = shown.evaluate(x, rng.child("evaluate"))
         info = {"preference": (w / w.sum()).expand(len(x), -1)}
-        return Front(out.values, x, self.front.objectives, self.front.protocol, info=info, problem=self.problem)
+        return Front(out.values, x, self.front.objectives, self.front.protocol, info=info, problem=shown)
 
     def save(self, path: str | Path) -> None:
         """Write the result to a folder as safetensors and JSON; nothing is left half written."""

@@ -106,9 +106,11 @@ def solve_many(
     threads = torch.get_num_threads()
     jobs = [joblib.delayed(_one)(problem, solver, budget, s, initial, _below(checkpoint, s), threads) for s in chosen]
     workers = min(len(chosen), joblib.cpu_count() if n_jobs == -1 else n_jobs)
-    results: list[Result] = joblib.Parallel(n_jobs=workers)(jobs) if workers > 1 else [f(*a, **k) for f, a, k in jobs]
+    ended: list[tuple[Result, Any]]
+    ended = joblib.Parallel(n_jobs=workers)(jobs) if workers > 1 else [f(*a, **k) for f, a, k in jobs]
     return [
-        dataclasses.replace(r, problem=problem, front=dataclasses.replace(r.front, problem=problem)) for r in results
+        dataclasses.replace(r, problem=problem, front=dataclasses.replace(r.front, problem=problem.as_variant(variant)))
+        for r, variant in ended
     ]
 
 
@@ -120,13 +122,14 @@ def _one(
     initial: Any,
     checkpoint: Any,
     threads: int,
-) -> Result:
+) -> tuple[Result, Any]:
     """Run one seed in a process of its own, under the caller's thread count, and send back what can be sent."""
     torch.set_num_threads(threads)
     result = solve(problem, solver, budget=budget, seed=seed, initial=initial, checkpoint=checkpoint, progress=False)
     front = dataclasses.replace(result.front, problem=None)
     source = result.source if not hasattr(result.source, "archive") else result.source.archive(0)
-    return dataclasses.replace(result, front=front, problem=None, source=source, state=None)
+    variant = None if result.front.problem is None else result.front.problem.variant()
+    return dataclasses.replace(result, front=front, problem=None, source=source, state=None), variant
 
 
 def _check_call(problem: Problem, solver: Solver[Any], budget: Budget | None, seeds: tuple[int, ...]) -> None:

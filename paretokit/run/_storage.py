@@ -43,6 +43,7 @@ class _StoredFront:
     info: dict[str, Tensor]
     recipe: dict[str, Any] | None
     fingerprint: str | None
+    variant: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def load_result(path: str | Path, problem: Problem | None, solver: Solver[Any] |
             state = solver.restore(front.problem, state)
     return Result(
         front=front,
-        problem=front.problem,
+        problem=problem or front.problem,
         solver=solver,
         status=stored.status,
         seed=stored.seed,
@@ -147,6 +148,7 @@ def _stored(front: Front) -> _StoredFront:
         info=dict(front.info),
         recipe=None if problem is None else problem.recipe(),
         fingerprint=None if problem is None else problem.fingerprint(),
+        variant=None if problem is None else problem.variant(),
     )
 
 
@@ -156,6 +158,7 @@ def _restored(stored: _StoredFront, problem: Problem | None, folder: Path) -> Fr
 
         made: Problem = make(stored.recipe["id"], **stored.recipe["options"])
         problem = made.to(dtype=getattr(torch, stored.recipe["dtype"]))
+    problem = None if problem is None else problem.as_variant(stored.variant)
     if problem is not None and stored.fingerprint is not None and problem.fingerprint() != stored.fingerprint:
         raise CheckpointError(
             f"{folder} was solved on another problem than {problem.name}: "

@@ -150,8 +150,25 @@ class MORL(Problem):
         return known[order[torch.linspace(0, len(known) - 1, n).round().to(torch.int64)]]
 
     def with_policy(self, policy: Architecture) -> MORL:
-        """Return the same problem with policies of another make; fronts stay comparable."""
-        return replace(self, policy=policy)
+        """Return the same problem with policies of another make; fronts stay comparable.
+
+        Environment, device, and whoever watches the evaluations are the same.
+        """
+        if policy == self.policy:
+            return self
+        twin = replace(self, policy=policy)
+        for name in ("env", "device", "dtype", "_observer", "_solving"):
+            if name in self.__dict__:
+                object.__setattr__(twin, name, self.__dict__[name])
+        return twin
+
+    def variant(self) -> dict[str, Any]:
+        """Return what the policies are made of."""
+        return self.policy.describe()
+
+    def as_variant(self, variant: Mapping[str, Any] | None) -> MORL:
+        """Return the same problem with the policies that a variant describes."""
+        return self if variant is None else self.with_policy(architecture_of(variant))
 
     def options(self) -> Mapping[str, Any] | None:
         """Return constructor options as data; None for environments that were handed over."""
@@ -215,6 +232,17 @@ class MORL(Problem):
                 discount=self._discount,
                 device=self.device,
             )
+
+    def measure(self, x: Tensor) -> tuple[Evaluation, Tensor]:
+        """Return what `evaluate` answers for rows `x [n, d]`, and the lengths of the episodes, int64 `[n, episodes]`.
+
+        Their sum is what the evaluation costs in environment steps.
+        """
+        rows = self._checked(x)
+        out, lengths = self._measured(rows, self.protocol.measurement.seeds)
+        if self._observer is not None and len(rows):
+            self._observer.evaluated(rows, out)
+        return out, lengths
 
     def _evaluate(self, x: Tensor, rng: Rng) -> Evaluation:
         return self._measured(x, self.protocol.measurement.seeds)[0]
