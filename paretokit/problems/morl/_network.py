@@ -185,6 +185,36 @@ class NetworkWiring(Wiring):
             return mean + deviate * log_std.exp().unsqueeze(1)
         return mean + deviate * squashed_log_std(outputs[..., self.n_actions :]).exp()
 
+    def deviates(self, lanes: Lanes, steps: int, n: int, device: torch.device | str = "cpu") -> Tensor:
+        """Return what `draw` samples T steps with `[P, T, N, n_actions]`: Gumbel or standard normal numbers."""
+        u = lanes.uniform(steps, n, self.n_actions, device=device)
+        if self.head == "categorical":
+            return -torch.log(-torch.log(u + 2.0**-54)).to(torch.float32)
+        deviates: Tensor = torch.special.ndtri(u + 2.0**-54)
+        return deviates.to(torch.float32)
+
+    def draw(self, outputs: Tensor, spread: Tensor, deviates: Tensor) -> Tensor:
+        """Return sampled raw actions for network outputs `[P, N, out]`, as training wants them.
+
+        Args:
+            outputs: Logits, means, or means and log standard deviations.
+            spread: Standard deviations `[P, 1, k]` of a Gaussian head.
+            deviates: Of this step `[P, N, n_actions]`.
+        """
+        if self.head == "categorical":
+            return (outputs + deviates.to(outputs.dtype)).argmax(-1)
+        if self.head == "gaussian":
+            return outputs + spread * deviates.to(outputs.dtype)
+        mean, raw = outputs.split(self.n_actions, -1)
+        sampled: Tensor = mean + squashed_log_std(raw).exp() * deviates.to(outputs.dtype)
+        return sampled
+
+    def empty_actions(self, members: int, steps: int, n: int, like: Tensor) -> Tensor:
+        """Return room for raw actions `[P, T, N]` or `[P, T, N, k]`."""
+        if self.head == "categorical":
+            return torch.empty(members, steps, n, dtype=torch.int64, device=like.device)
+        return like.new_empty(members, steps, n, self.n_actions)
+
     def applied(self, raw: Tensor) -> Tensor:
         """Return what the environment is given: clipped into the box, or squashed into it."""
         actions = self.surface.actions
