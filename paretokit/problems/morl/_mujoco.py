@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,12 +24,20 @@ _ROOM = "paretokit.problems.morl."
 _TWO: Mapping[str, Any] = {"cost_objective": False}
 
 MUJOCO: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "mo-ant-2d-v4": ("_mujoco_spatial:Ant", _TWO),
+    "mo-ant-2obj-v5": ("_mujoco_spatial:Ant", _TWO),
+    "mo-ant-v4": ("_mujoco_spatial:Ant", {}),
+    "mo-ant-v5": ("_mujoco_spatial:Ant", {}),
     "mo-halfcheetah-v4": ("_mujoco_planar:HalfCheetah", {}),
     "mo-halfcheetah-v5": ("_mujoco_planar:HalfCheetah", {}),
     "mo-hopper-2d-v4": ("_mujoco_planar:Hopper", _TWO),
     "mo-hopper-2obj-v5": ("_mujoco_planar:Hopper", _TWO),
     "mo-hopper-v4": ("_mujoco_planar:Hopper", {}),
     "mo-hopper-v5": ("_mujoco_planar:Hopper", {}),
+    "mo-humanoid-v4": ("_mujoco_spatial:Humanoid", {}),
+    "mo-humanoid-v5": ("_mujoco_spatial:Humanoid", {}),
+    "mo-reacher-v4": ("_mujoco_spatial:Reacher", {}),
+    "mo-reacher-v5": ("_mujoco_spatial:Reacher", {}),
     "mo-swimmer-v4": ("_mujoco_planar:Swimmer", {}),
     "mo-swimmer-v5": ("_mujoco_planar:Swimmer", {}),
     "mo-walker2d-v4": ("_mujoco_planar:Walker2d", {}),
@@ -75,7 +84,8 @@ class MujocoEnvironment(Environment):
 
     Observations, rewards and ends equal MO-Gymnasium's bit for bit from the same state under the same float64 actions
     (rewards are rounded to float32 where MO-Gymnasium rounds them), whatever the number of threads. Resets draw from
-    the same distributions by inverse transform, with numbers of the caller's lanes.
+    the same distributions by inverse transform, with numbers of the caller's lanes. A lane whose episode has ended
+    costs nothing: it stays where it is, with reward 0, until it is reset.
 
     Deviations from MO-Gymnasium: actions are clipped to their box before anything else. There, MuJoCo clips what
     drives the motors while the control cost is paid on the unclipped action (humanoid's on the unclipped control).
@@ -102,7 +112,9 @@ class MujocoEnvironment(Environment):
     package: ClassVar[str] = "gymnasium"
     frame_skip: ClassVar[int] = 4
     plane: ClassVar[int] = 1  # leading positions that say where on the plane the body is
+    fastest: ClassVar[float] = math.inf  # observed velocities are clipped to this
     normal_velocities: ClassVar[bool] = False
+    reference: ClassVar[float] = -100.0
     steps: ClassVar[int] = 1000
 
     def __post_init__(self) -> None:
@@ -117,7 +129,7 @@ class MujocoEnvironment(Environment):
         put(self, "engine", engine)
         put(self, "horizon", self.steps)
         put(self, "objectives", tuple(Objective(name, "max", unit) for name, unit in names))
-        put(self, "reference_point", tuple(-100.0 for _ in names))
+        put(self, "reference_point", tuple(self.reference for _ in names))
         put(self, "actions", self._actions())
         put(self, "reset_noise", int(engine.model.nq + engine.model.nv))
         qpos, qvel = engine.first
@@ -151,12 +163,12 @@ class MujocoEnvironment(Environment):
         return np.asarray(np.clip(given, self.actions.low, self.actions.high))
 
     @abstractmethod
-    def _watch(self, states: Matrix) -> Matrix:
-        """Return observations `[L, o]`, float64."""
+    def _reward(self, before: Matrix, control: Matrix, after: Matrix) -> Matrix:
+        """Return rewards `[L, m]` of a step."""
 
-    @abstractmethod
-    def _judge(self, before: Matrix, control: Matrix, after: Matrix) -> tuple[Matrix, Any]:
-        """Return rewards `[L, m]` and whether the episode ended, `[L]`."""
+    def _ended(self, states: Matrix) -> Any:
+        """Tell for each state `[L]` whether it ends an episode."""
+        return np.zeros(len(states), dtype=bool)
 
     def _start(self, noise: Matrix) -> tuple[Matrix, Matrix]:
         """Return first positions and velocities of uniform numbers `[L, nq + nv]`."""
@@ -189,20 +201,26 @@ class MujocoEnvironment(Environment):
         return seen.reshape(*state.shape[:-1], -1).to(state.device)
 
     def step(self, state: Tensor, action: Tensor, noise: Tensor) -> Move:
-        """Return what actions `[P, N, k]` do in states `[P, N, s]`."""
+        """Return what actions `[P, N, k]` (or `[P, N]`) do in states `[P, N, s]`; lanes that have ended stay."""
         before, control = self._rows(state), self._control(action)
-        after = self.engine.advance(before, control)
-        reward, ended = self._judge(before, control, after)
+        over = self._ended(before) & (before[:, 0] > 0)  # a first state is stepped once, whatever it is, as there
+        if over.any():
+            after = before.copy()
+            after[~over] = self.engine.advance(before[~over], control[~over])
+        else:
+            after = self.engine.advance(before, control)
+        reward = self._reward(before, control, after)
+        reward[over] = 0.0
         shape, device = state.shape[:-1], state.device
         return Move(
             torch.from_numpy(after).reshape(state.shape).to(device),
             torch.from_numpy(reward).reshape(*shape, -1).to(device),
-            torch.from_numpy(np.asarray(ended)).reshape(shape).to(device),
+            torch.from_numpy(self._ended(after)).reshape(shape).to(device),
         )
 
-    def _plain(self, states: Matrix, clip: float = np.inf) -> list[Matrix]:
-        """Return positions, less those on the plane, and clipped velocities."""
+    def _watch(self, states: Matrix) -> Matrix:
+        """Return observations `[L, o]`, float64: positions, less those on the plane, and velocities."""
         positions = states[:, self.engine.qpos]
         if self.exclude_current_positions_from_observation:
             positions = positions[:, self.plane :]
-        return [positions, np.clip(states[:, self.engine.qvel], -clip, clip)]
+        return np.concatenate([positions, np.clip(states[:, self.engine.qvel], -self.fastest, self.fastest)], -1)

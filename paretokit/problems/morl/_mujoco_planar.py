@@ -5,64 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
-import numpy as np
-
-from paretokit.problems.morl._mujoco import MujocoEnvironment, energy, vector
+from paretokit.problems.morl._mujoco import energy, vector
+from paretokit.problems.morl._mujoco_bodies import ENERGY, SPEED, Body, Range, Standing, within
 from paretokit.problems.morl._mujoco_engine import Matrix
-
-Range = tuple[float, float]
-SPEED, ENERGY = ("velocity", "m/s"), ("energy", "")
-
-
-def within(value: Matrix, bounds: Range) -> Any:
-    """Tell where values lie strictly between bounds."""
-    return (bounds[0] < value) & (value < bounds[1])
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Planar(MujocoEnvironment):
-    """What the four share: they are paid for their speed along the plane."""
-
-    ctrl_cost_weight: float = 1e-3
-
-    def _components(self) -> tuple[tuple[str, str], ...]:
-        return (SPEED, ENERGY)
-
-    def _watch(self, states: Matrix) -> Matrix:
-        return np.concatenate(self._plain(states), -1)
-
-    def _speed(self, before: Matrix, after: Matrix) -> Matrix:
-        x = self.engine.qpos.start
-        return np.asarray((after[:, x] - before[:, x]) / self.engine.dt)
-
-    def _effort(self, control: Matrix) -> Matrix:
-        """Return minus the squared norm of actions; v5 weighs it and takes the weight out again (0 / 0 there)."""
-        squares = energy(control)
-        if self.version == 4 or self.ctrl_cost_weight == 0:
-            return -squares
-        return -(self.ctrl_cost_weight * squares) / self.ctrl_cost_weight
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Upright(_Planar):
-    """What hopper and walker share: they are paid for standing, and end when they do not."""
-
-    healthy_reward: float = 1.0
-    terminate_when_unhealthy: bool = True
-
-    def _watch(self, states: Matrix) -> Matrix:
-        return np.concatenate(self._plain(states, 10.0), -1)
-
-    def _survival(self, healthy: Any) -> tuple[Matrix, Any]:
-        """Return the reward for standing and whether the episode ends; v4 pays for the step that falls, too."""
-        counted = healthy | (self.terminate_when_unhealthy and self.version == 4)
-        ends = ~healthy if self.terminate_when_unhealthy else np.zeros_like(healthy)
-        return counted * self.healthy_reward, ends
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Hopper(_Upright):
+class Hopper(Standing):
     r"""A one-legged body that is paid for speed, for height and for sparing energy.
 
     .. math:: r = (v_x,\; 10 (z - z_0),\; -\|a\|^2) + h \quad\text{or}\quad (v_x,\; 10 (z - z_0)) - c \|a\|^2 + h
@@ -87,27 +37,32 @@ class Hopper(_Upright):
     healthy_z_range: Range = (0.7, float("inf"))
     healthy_angle_range: Range = (-0.2, 0.2)
 
+    fastest: ClassVar[float] = 10.0
+
     def _file(self) -> str:
         return "hopper.xml"
 
     def _components(self) -> tuple[tuple[str, str], ...]:
         return (SPEED, ("height", "dm"), *((ENERGY,) if self.cost_objective else ()))
 
-    def _judge(self, before: Matrix, control: Matrix, after: Matrix) -> tuple[Matrix, Any]:
+    def _healthy(self, states: Matrix) -> Any:
         q = self.engine.qpos.start
-        z, angle = after[:, q + 1], after[:, q + 2]
-        rest = within(after[:, q + 2 : self.engine.qvel.stop], self.healthy_state_range).all(-1)
-        healthy = rest & within(z, self.healthy_z_range) & within(angle, self.healthy_angle_range)
-        alive, ends = self._survival(healthy)
+        z, angle, others = states[:, q + 1], states[:, q + 2], states[:, q + 2 : self.engine.qvel.stop]
+        rest = within(others, self.healthy_state_range).all(-1)
+        return rest & within(z, self.healthy_z_range) & within(angle, self.healthy_angle_range)
+
+    def _reward(self, before: Matrix, control: Matrix, after: Matrix) -> Matrix:
+        z = after[:, self.engine.qpos.start + 1]
         speed, height = self._speed(before, after), 10 * (z - self.engine.first[0][1])
-        if self.cost_objective:
-            return vector((speed, height, self._effort(control)), alive), ends
-        return vector((speed, height), -(self.ctrl_cost_weight * energy(control)), alive), ends
+        if not self.cost_objective:
+            return vector((speed, height), self._cost(control), self._alive(after))
+        effort = -energy(control) if self.version == 4 else self._effort(control)
+        return vector((speed, height, effort), self._alive(after))
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Walker2d(_Upright):
+class Walker2d(Standing):
     r"""A two-legged body that is paid for speed and for sparing energy.
 
     .. math:: r = (v_x,\; -\|a\|^2) + h
@@ -125,19 +80,23 @@ class Walker2d(_Upright):
     healthy_z_range: Range = (0.8, 2.0)
     healthy_angle_range: Range = (-1.0, 1.0)
 
+    fastest: ClassVar[float] = 10.0
+
     def _file(self) -> str:
         return "walker2d.xml" if self.version == 4 else "walker2d_v5.xml"
 
-    def _judge(self, before: Matrix, control: Matrix, after: Matrix) -> tuple[Matrix, Any]:
-        q = self.engine.qpos.start
-        healthy = within(after[:, q + 1], self.healthy_z_range) & within(after[:, q + 2], self.healthy_angle_range)
-        alive, ends = self._survival(healthy)
-        return vector((self._speed(before, after), self._effort(control)), alive), ends
+    def _healthy(self, states: Matrix) -> Any:
+        z, angle = states[:, self.engine.qpos.start + 1], states[:, self.engine.qpos.start + 2]
+        return within(z, self.healthy_z_range) & within(angle, self.healthy_angle_range)
+
+    def _reward(self, before: Matrix, control: Matrix, after: Matrix) -> Matrix:
+        effort = -energy(control) if self.version == 4 else self._effort(control)
+        return vector((self._speed(before, after), effort), self._alive(after))
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class HalfCheetah(_Planar):
+class HalfCheetah(Body):
     r"""A two-legged body that cannot fall and is paid for speed and for sparing energy.
 
     .. math:: r = (v_x,\; -\|a\|^2) \;\text{(v5)} \quad\text{or}\quad (v_x,\; -c \|a\|^2) \;\text{(v4)}
@@ -160,14 +119,14 @@ class HalfCheetah(_Planar):
     def _file(self) -> str:
         return "half_cheetah.xml"
 
-    def _judge(self, before: Matrix, control: Matrix, after: Matrix) -> tuple[Matrix, Any]:
-        effort = -(self.ctrl_cost_weight * energy(control)) if self.version == 4 else self._effort(control)
-        return vector((self._speed(before, after), effort)), np.zeros(len(after), dtype=bool)
+    def _reward(self, before: Matrix, control: Matrix, after: Matrix) -> Matrix:
+        effort = self._cost(control) if self.version == 4 else self._effort(control)
+        return vector((self._speed(before, after), effort))
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Swimmer(_Planar):
+class Swimmer(Body):
     r"""A chain of three links in a viscous plane that is paid for speed and for sparing energy.
 
     .. math:: r = (v_x,\; -\|a\|^2)
@@ -188,5 +147,6 @@ class Swimmer(_Planar):
     def _file(self) -> str:
         return "swimmer.xml"
 
-    def _judge(self, before: Matrix, control: Matrix, after: Matrix) -> tuple[Matrix, Any]:
-        return vector((self._speed(before, after), self._effort(control))), np.zeros(len(after), dtype=bool)
+    def _reward(self, before: Matrix, control: Matrix, after: Matrix) -> Matrix:
+        effort = -energy(control) if self.version == 4 else self._effort(control)
+        return vector((self._speed(before, after), effort))

@@ -30,11 +30,15 @@ def peers(env, states, name, **options):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # v4 is deprecated there
             peer = mo_gymnasium.make(name, **options).unwrapped
-        peer.reset(seed=0)
-        mujoco.mj_resetData(peer.model, peer.data)
-        peer.set_state(row[env.engine.qpos].copy(), row[env.engine.qvel].copy())
-        made.append(peer)
+        made.append(place(env, row, peer))
     return made
+
+
+def place(env, row, peer):
+    peer.reset(seed=0)
+    mujoco.mj_resetData(peer.model, peer.data)
+    peer.set_state(row[env.engine.qpos].copy(), row[env.engine.qvel].copy())
+    return peer
 
 
 def actions_of(env, rng, lanes, scale=1.0):
@@ -61,6 +65,13 @@ def agree(name, *, steps, lanes=2, seed=0, **options):
             assert bool(move.terminated[0, lane]) == bool(terminated), (t, lane)
             touched, ended = touched + (peer.data.ncon > 0), ended + bool(terminated)
         state = move.state
+        if bool(move.terminated.any()):
+            state = env.reset(
+                state, move.terminated, Rng.from_seed(seed).child("reset", t).uniform(1, lanes, env.reset_noise)
+            )
+            for row, peer, over in zip(env._rows(state), others, move.terminated[0], strict=True):
+                if over:
+                    place(env, row, peer)
     return touched, ended
 
 
@@ -112,6 +123,18 @@ def test_a_step_leaves_its_state_as_it_was_and_depends_on_nothing_else():
     assert (state == kept).all()
     assert (once.state == again.state).all()
     assert (alone.state[0, 0] == once.state[1, 3]).all()
+
+
+def test_ended_lanes_stay_until_they_are_reset():
+    env = make("mo-hopper-v5")
+    state = env.initial(Rng.from_seed(0).uniform(1, 3, env.reset_noise))
+    over = state.clone()
+    over[0, 1, 0], over[0, 1, 2] = 0.008, 0.5  # some time has passed, and the torso lies low
+    move, other = (env.step(s, torch.ones(1, 3, 3, dtype=torch.float64), NONE) for s in (over, state))
+    assert (move.state[0, 1] == over[0, 1]).all()
+    assert move.reward[0, 1].tolist() == [0.0] * 3
+    assert move.terminated.tolist() == [[False, True, False]]
+    assert (move.state[0, ::2] == other.state[0, ::2]).all()
 
 
 def test_resets_touch_only_the_lanes_of_the_mask():
