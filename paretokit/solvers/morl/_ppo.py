@@ -159,20 +159,24 @@ class PPO(Improver[PPOState]):
         """Return how the policies' rows act."""
         return cast("NetworkWiring", problem.wiring)
 
+    def critic(self, problem: MORL) -> MLP:
+        """Return the shape of the critics."""
+        return MLP((self.wiring(problem).mlp.sizes[0], *self.hidden, problem.n_objectives))
+
+    def networks(self, problem: MORL, actors: Tensor, critics: Tensor) -> Networks:
+        """Return actors `[P, Da]` and critics `[P, Dc]` with fresh optimizers."""
+        wiring = self.wiring(problem)
+        head = cast("Literal['categorical', 'gaussian']", wiring.head)
+        return Networks.start(wiring.mlp, self.critic(problem), head=head, actor_rows=actors, critic_rows=critics)
+
     def start(self, problem: MORL, lanes: Lanes, preference: Tensor) -> PPOState:
         """Return P untrained members: orthogonal weights, a last actor layer of gain 0.01."""
         wiring, env = self.wiring(problem), problem.env.to(problem.device)
         dtype, device, members, m = problem.dtype, problem.device, len(lanes), problem.n_objectives
-        critic = MLP((wiring.mlp.sizes[0], *self.hidden, m))
-        networks = Networks.start(
-            wiring.mlp,
-            critic,
-            head=cast("Literal['categorical', 'gaussian']", wiring.head),
-            actor_rows=wiring.initial(lanes.child("actor"), dtype=dtype).to(device),
-            critic_rows=critic.init(lanes.child("critic"), dtype=dtype).to(device),
-        )
+        actors = wiring.initial(lanes.child("actor"), dtype=dtype).to(device)
+        critics = self.critic(problem).init(lanes.child("critic"), dtype=dtype).to(device)
         return PPOState(
-            networks=networks,
+            networks=self.networks(problem, actors, critics),
             stand=begin(env, lanes.child("begin"), self.n_envs, device),
             observations=Moments.start(members, Surface.of(env).observation_dim, device),
             rewards=RewardScale.start(members, self.n_envs, m, device),
