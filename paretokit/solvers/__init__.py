@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from paretokit.solvers.evolutionary._pymoo import PymooSolver, pymoo
     from paretokit.solvers.evolutionary._random import QuasiRandomSearch, RandomSearch
     from paretokit.solvers.evolutionary._smsemoa import SMSEMOA
+    from paretokit.solvers.morl._morld import MORLD
 
 __all__ = [
     "MOEAD",
+    "MORLD",
     "NSGA2",
     "NSGA3",
     "SMSEMOA",

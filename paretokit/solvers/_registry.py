@@ -30,6 +30,7 @@ _ROOM = "paretokit.solvers.evolutionary."
 
 NATIVE: Mapping[str, str] = {
     "MOEAD": _ROOM + "_moead:MOEAD",
+    "MORLD": "paretokit.solvers.morl._morld:MORLD",
     "NSGA2": _ROOM + "_nsga2:NSGA2",
     "NSGA3": _ROOM + "_nsga3:NSGA3",
     "QuasiRandomSearch": _ROOM + "_random:QuasiRandomSearch",

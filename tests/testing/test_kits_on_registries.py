@@ -31,6 +31,27 @@ def test_native_solver_on_constraints_integers_and_bits(name, problem):
     check_solver(solver, made, iterations=6)
 
 
+# Solvers of one world: small settings, and a problem of that world on which seconds suffice.
+WORLDS = {
+    "MORLD": (
+        {"improver": {"kind": "EUPG", "hidden": (8,)}, "pop_size": 3, "cooperation": "transfer", "exchange_every": 90},
+        lambda: pk.problems.MORL("deep-sea-treasure-v0"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_native_solver_of_a_world(name):
+    options, problem = WORLDS[name]
+    check_solver(pk.solvers.make(name, **options), problem(), iterations=3)
+
+
+def test_every_native_solver_is_checked():
+    from paretokit.solvers._registry import NATIVE as REGISTERED
+
+    assert {*NATIVE, *WORLDS} == set(REGISTERED)
+
+
 def small(name):
     return {} if "NSGA3" in name or "MOEAD" in name else {"pop_size": 20}
 

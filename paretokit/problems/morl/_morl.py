@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from typing import Any, final
 
@@ -156,10 +157,10 @@ class MORL(Problem):
         """
         if policy == self.policy:
             return self
-        twin = replace(self, policy=policy)
-        for name in ("env", "device", "dtype", "_observer", "_solving"):
-            if name in self.__dict__:
-                object.__setattr__(twin, name, self.__dict__[name])
+        twin = copy.copy(self)
+        object.__setattr__(twin, "policy", policy)
+        twin.__dict__.pop("wiring", None)
+        _ = twin.wiring  # a policy that does not fit is refused now
         return twin
 
     def variant(self) -> dict[str, Any]:
