@@ -201,26 +201,28 @@ class Minecart(Environment):
     def _step_compiled(self, state: Tensor, action: Tensor, noise: Tensor) -> Move:
         kernels = KERNELS.load()
         mines, compass, fuel = self._arrays
-        lanes = action.numel()
+        shape, lanes = action.shape, action.numel()
         rounds, moves = self._loops
-        state = state.contiguous()
-        flat, acts = state.view(lanes, -1).numpy(), action.reshape(lanes).numpy()
+        before = state.contiguous().numpy().reshape(lanes, -1)
+        acts = action.contiguous().numpy().reshape(lanes)
         rows = np.empty(lanes, np.int64)
         drawn = np.empty((0, self.step_noise))
         if self.step_noise:
-            diggers = kernels.digging_lanes(flat, acts, mines, self.frame_skip, rows)
+            diggers = kernels.digging_lanes(before, acts, mines, self.frame_skip, rows)
             if diggers.size:
-                chosen = torch.from_numpy(diggers)
-                drawn = normals(noise[chosen // action.shape[1], chosen % action.shape[1]]).numpy()
-        after = torch.empty_like(state)
-        reward = torch.empty(*action.shape, self.n_ores + 1, dtype=torch.float64)
-        terminated = torch.empty(action.shape, dtype=torch.bool)
-        out = after.view(lanes, -1).numpy()
-        paid, ended = reward.view(lanes, -1).numpy(), terminated.view(lanes).numpy()
+                member, lane = np.divmod(diggers, shape[1])
+                drawn = normals(torch.from_numpy(noise.numpy()[member, lane])).numpy()
+        after = np.empty(before.shape)
+        reward = np.empty((lanes, self.n_ores + 1))
+        ended = np.empty(lanes, np.bool_)
         kernels.step_lanes(
-            flat, acts, rows, drawn, mines, compass, fuel, self.capacity, rounds, moves, out, paid, ended
+            before, acts, rows, drawn, mines, compass, fuel, self.capacity, rounds, moves, after, reward, ended
         )
-        return Move(after, reward, terminated)
+        return Move(
+            torch.from_numpy(after.reshape(*shape, -1)),
+            torch.from_numpy(reward.reshape(*shape, -1)),
+            torch.from_numpy(ended.reshape(shape)),
+        )
 
     def _step_plain(self, state: Tensor, action: Tensor, noise: Tensor) -> Move:
         rounds, moves = self._loops

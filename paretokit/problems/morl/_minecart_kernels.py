@@ -18,6 +18,11 @@ MINE_RADIUS = 0.14
 BASE_RADIUS = 0.15
 
 
+@jit("float64(float64)", inline="always")
+def _wrapped(heading):
+    return heading - HEADINGS * np.floor(heading / HEADINGS)
+
+
 @jit("int64[::1](float64[:, ::1], int64[::1], float64[:, ::1], int64, int64[::1])")
 def digging_lanes(state, action, mines, ticks, rows):
     """Return the lanes that may dig in this step, and fill `rows` with a lane's place among them."""
@@ -27,9 +32,13 @@ def digging_lanes(state, action, mines, ticks, rows):
         rows[i] = 0
         if action[i] != MINE:
             continue
-        reach = MINE_RADIUS + ticks * state[i, 2] * 1.000001
+        x, y = state[i, 0], state[i, 1]
+        way = ticks * state[i, 2] * 1.000001
+        if state[i, 2] >= STILL and min(min(x, 1.0 - x), min(y, 1.0 - y)) > way:
+            continue  # only a wall stops a cart that digs
+        reach = MINE_RADIUS + way
         for j in range(mines.shape[0]):
-            dx, dy = state[i, 0] - mines[j, 0], state[i, 1] - mines[j, 1]
+            dx, dy = x - mines[j, 0], y - mines[j, 1]
             if np.sqrt(dx * dx + dy * dy) <= reach:
                 rows[i] = count
                 found[count] = i
@@ -93,7 +102,7 @@ def _drive(cart, compass):
     cart[2] = np.sqrt((to_x - x) * (to_x - x) + (to_y - y) * (to_y - y))
     cart[0] = to_x
     cart[1] = to_y
-    cart[5 + k] = heading if -HEADINGS <= heading < 2 * HEADINGS else heading % HEADINGS
+    cart[5 + k] = heading if -HEADINGS <= heading < 2 * HEADINGS else _wrapped(heading)
 
 
 @jit(
@@ -112,9 +121,9 @@ def step_lanes(state, action, rows, drawn, mines, compass, fuel, capacity, round
             reward[i, o] = 0.0
         for tick in range(rounds):
             if act == LEFT:
-                cart[5 + k] = (cart[5 + k] - moves) % HEADINGS
+                cart[5 + k] = _wrapped(cart[5 + k] - moves)
             elif act == RIGHT:
-                cart[5 + k] = (cart[5 + k] + moves) % HEADINGS
+                cart[5 + k] = _wrapped(cart[5 + k] + moves)
             elif act == ACCELERATE:
                 cart[2] = min(cart[2] + ACCELERATION * moves, 1.0)
             elif act == BRAKE:
