@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 
 from paretokit.core import _check as check
+from paretokit.core._kernel import KernelModule
+
+KERNELS = KernelModule("paretokit.solvers.morl._gae_kernels", compile_seconds=2.0)
 
 
 def gae(
@@ -34,6 +37,9 @@ def gae(
         discount: gamma.
         lam: lambda; 0 gives one-step errors, 1 gives returns minus values.
 
+    Returns:
+        In the widest dtype of rewards and values. The compiled twin gives the same bits.
+
     Raises:
         ShapeError: If shapes differ.
 
@@ -45,28 +51,38 @@ def gae(
         due = tuple(rewards.shape[:-1])
         check.shape(tuple(tensor.shape) == due, name, f"have shape {due}", tuple(tensor.shape))
     check.probability(discount=discount, lam=lam)
-    return gae_plain(
-        rewards, values, successors, terminated=terminated, truncated=truncated, discount=discount, lam=lam
-    )
+    rewards, values, successors = (t.to(_common(rewards, values, successors)) for t in (rewards, values, successors))
+    out = torch.empty(rewards.shape, dtype=rewards.dtype, device=rewards.device)
+    numbers = (discount, discount * lam)
+    if rewards.device.type == "cpu" and rewards.dtype in (torch.float32, torch.float64) and KERNELS.worth():
+        tensors = (rewards, values, successors, terminated, terminated | truncated)
+        KERNELS.load().backwards(*(t.detach().contiguous().numpy() for t in tensors), *numbers, out.numpy())
+    else:
+        KERNELS.plain(gae_plain, rewards, values, successors, terminated, truncated, numbers, out)
+    return out
+
+
+def _common(*tensors: Tensor) -> torch.dtype:
+    dtype = tensors[0].dtype
+    for tensor in tensors[1:]:
+        dtype = torch.promote_types(dtype, tensor.dtype)
+    return dtype
 
 
 def gae_plain(
     rewards: Tensor,
     values: Tensor,
     successors: Tensor,
-    *,
     terminated: Tensor,
     truncated: Tensor,
-    discount: float,
-    lam: float,
-) -> Tensor:
-    """Return what `gae` says, on any device."""
-    follows = torch.where(terminated.unsqueeze(-1), 0.0, successors)
-    delta = rewards + discount * follows - values
-    decay = torch.where(terminated | truncated, 0.0, discount * lam).to(delta.dtype).unsqueeze(-1)
-    out = torch.empty_like(delta)
+    numbers: tuple[float, float],
+    out: Tensor,
+) -> None:
+    """Fill `out` with what `gae` says, on any device; `numbers` are gamma and gamma * lambda."""
+    discount, decay = numbers
+    delta = rewards + discount * torch.where(terminated.unsqueeze(-1), 0.0, successors) - values
+    ended = (terminated | truncated).unsqueeze(-1)
     running = torch.zeros_like(delta[:, 0])
     for t in range(delta.shape[1] - 1, -1, -1):
-        running = delta[:, t] + decay[:, t] * running
+        running = delta[:, t] + decay * torch.where(ended[:, t], 0.0, running)
         out[:, t] = running
-    return out
