@@ -122,6 +122,12 @@ def deterministic_model(next_state: Tensor, reward: Tensor, terminal: Tensor, *,
 
 def prune(points: Values) -> Values:
     """Return the non-dominated rows of `points [n, m]` (larger is better) in lexicographic order, each value once."""
+    kept: Values = points[best_rows(points)]
+    return kept
+
+
+def best_rows(points: Values) -> NDArray[np.int64]:
+    """Return the indices of the rows that `prune` keeps; of equal values, the first."""
     rounded: Values = np.round(points, _DIGITS)
     order = np.lexsort(rounded.T[::-1])
     rounded = rounded[order]
@@ -138,7 +144,7 @@ def prune(points: Values) -> Values:
         best = (rounded >= rounded[:, None]).all(-1).sum(-1) == 1
     else:
         best = non_dominated(rounded, maximize=True)
-    kept: Values = points[order[best]]
+    kept: NDArray[np.int64] = order[best]
     return kept
 
 
