@@ -16,6 +16,7 @@ from paretokit.core import Objective
 from paretokit.core import _check as check
 from paretokit.core._kernel import KernelModule
 from paretokit.problems.morl._environment import Discrete, Environment, Move
+from paretokit.problems.morl._normal_noise import normals
 
 KERNELS = KernelModule("paretokit.problems.morl._minecart_kernels", compile_seconds=4.0)
 
@@ -302,12 +303,6 @@ class Minecart(Environment):
         from paretokit.problems.morl._minecart_front import straight_line_front
 
         return straight_line_front(self, discount)
-
-
-def normals(noise: Tensor) -> Tensor:
-    """Return standard normal numbers of uniforms in [0, 1) by inverse transform, always finite."""
-    drawn: Tensor = torch.special.ndtri((noise + 2.0**-54).clamp(max=1.0 - 2.0**-53))
-    return drawn
 
 
 def root(square: Tensor) -> Tensor:

@@ -8,7 +8,8 @@ import torch
 
 from paretokit.core import InputError, Rng
 from paretokit.indicators import hypervolume
-from paretokit.problems.morl._minecart import KERNELS, Minecart, normals
+from paretokit.problems.morl._minecart import KERNELS, Minecart
+from paretokit.problems.morl._normal_noise import normals
 
 BELOW = (-1.0, -1.0, -200.0)
 
