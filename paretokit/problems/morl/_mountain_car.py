@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, final
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from paretokit.core import Objective
 from paretokit.core import _check as check
+from paretokit.core._kernel import KernelModule
 from paretokit.problems.morl._environment import Discrete, Environment, Move
+
+KERNELS = KernelModule("paretokit.problems.morl._mountain_car_kernels", compile_seconds=2.0)
 
 FORCE, GRAVITY = 0.001, 0.0025
 MAX_SPEED = 0.07
@@ -94,9 +98,35 @@ class MountainCar(Environment):
 
     def step(self, state: Tensor, action: Tensor, noise: Tensor) -> Move:
         """Return what a push backward, none, or forward (0, 1, 2) does."""
+        slope = GRAVITY * torch.cos(3 * state[..., 0])
+        if state.device.type == "cpu":
+            if KERNELS.worth():
+                return self._step_compiled(state, action, slope)
+            made: Move = KERNELS.plain(self._step_plain, state, action, slope)
+            return made
+        return self._step_plain(state, action, slope)
+
+    def _step_compiled(self, state: Tensor, action: Tensor, slope: Tensor) -> Move:
+        shape = action.shape
+        after, reward = np.empty((*shape, 2)), np.empty((*shape, self.n_objectives))
+        ended = np.empty(shape, np.bool_)
+        KERNELS.load().step_cars(
+            state.contiguous().numpy().reshape(-1, 2),
+            action.contiguous().numpy().reshape(-1),
+            slope.contiguous().numpy().reshape(-1),
+            *self._options,
+            float(self.goal_velocity),
+            after.reshape(-1, 2),
+            reward.reshape(-1, self.n_objectives),
+            ended.reshape(-1),
+        )
+        return Move(torch.from_numpy(after), torch.from_numpy(reward), torch.from_numpy(ended))
+
+    def _step_plain(self, state: Tensor, action: Tensor, slope: Tensor) -> Move:
         speed, removed, merged = self._options
         x, v = state[..., 0], state[..., 1]
-        v = (v + ((action - 1) * FORCE - GRAVITY * torch.cos(3 * x))).clamp(-MAX_SPEED, MAX_SPEED)
+        push = (action - 1).to(torch.float64) * FORCE
+        v = (v + (push - slope)).clamp(-MAX_SPEED, MAX_SPEED)
         x = (x + v).clamp(LOW, HIGH)
         v = v.masked_fill((x == LOW) & (v < 0), 0.0)
         terminated = (x >= GOAL) & (v >= self.goal_velocity)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from paretokit.core import Objective
+from paretokit.core._kernel import KernelModule
 from paretokit.problems.morl._environment import Continuous, Environment, Move
+
+KERNELS = KernelModule("paretokit.problems.morl._mountain_car_kernels", compile_seconds=2.0)
 
 POWER, GRAVITY = 0.0015, 0.0025
 MAX_SPEED = 0.07
@@ -63,10 +67,33 @@ class MountainCarContinuous(Environment):
     def step(self, state: Tensor, action: Tensor, noise: Tensor) -> Move:
         """Return what forces `[P, N, 1]` do."""
         push = action[..., 0].to(torch.float32)
+        thrice = (3 * state[..., 0].to(torch.float32)).to(torch.float64)
+        slope = (GRAVITY * torch.cos(thrice)).to(torch.float32)
+        if state.device.type == "cpu":
+            if KERNELS.worth():
+                return self._step_compiled(state, push, slope)
+            made: Move = KERNELS.plain(self._step_plain, state, push, slope)
+            return made
+        return self._step_plain(state, push, slope)
+
+    def _step_compiled(self, state: Tensor, push: Tensor, slope: Tensor) -> Move:
+        shape = push.shape
+        after, reward, ended = np.empty((*shape, 2)), np.empty((*shape, 2)), np.empty(shape, np.bool_)
+        KERNELS.load().step_continuous_cars(
+            state.contiguous().numpy().reshape(-1, 2),
+            push.contiguous().numpy().reshape(-1),
+            slope.contiguous().numpy().reshape(-1),
+            np.float32(self.goal_velocity),
+            after.reshape(-1, 2),
+            reward.reshape(-1, 2),
+            ended.reshape(-1),
+        )
+        return Move(torch.from_numpy(after), torch.from_numpy(reward), torch.from_numpy(ended))
+
+    def _step_plain(self, state: Tensor, push: Tensor, slope: Tensor) -> Move:
         low, high = _rounded(torch.tensor([LOW, HIGH], dtype=torch.float64)).tolist()
         fastest = float(torch.tensor(MAX_SPEED, dtype=torch.float32))
         x, v = state[..., 0].to(torch.float32), state[..., 1].to(torch.float32)
-        slope = (GRAVITY * torch.cos((3 * x).to(torch.float64))).to(torch.float32)
         v = (v + (push.clamp(-1.0, 1.0) * POWER - slope)).clamp(-fastest, fastest)
         x = (x + v).clamp(low, high)
         v = v.masked_fill((x <= low) & (v < 0), 0.0)

@@ -112,6 +112,27 @@ def test_the_continuous_mountain_car_equals_that_of_mo_gymnasium():
     assert longest == 999
 
 
+@pytest.mark.parametrize(
+    "environment",
+    [*(tensor_environment(name, {}) for name in VARIANTS), MountainCar(goal_velocity=0.03), MountainCarContinuous()],
+)
+def test_compiled_cars_equal_tensor_cars_bit_for_bit(environment):
+    rng = Rng.from_seed(4)
+    x, v = rng.child("x").uniform(5, 800) * 2.2 - 1.4, rng.child("v").uniform(5, 800) * 0.16 - 0.08
+    state = torch.stack((x.clamp(-1.2, 0.6), v.clamp(-0.07, 0.07)), dim=-1)
+    slope = 0.005 * rng.child("slope").uniform(5, 800) - 0.0025
+    action = rng.child("a").integers(3, 5, 800)
+    if isinstance(environment, MountainCarContinuous):
+        state, slope, action = state.float().double(), slope.float(), 3 * rng.child("a").uniform(5, 800).float() - 1.5
+    plain = environment._step_plain(state, action, slope)
+    fast = environment._step_compiled(state, action, slope)
+    assert torch.equal(plain.state, fast.state)
+    assert torch.equal(plain.reward, fast.reward)
+    assert torch.equal(plain.terminated, fast.terminated)
+    assert bool(fast.terminated.any())
+    assert bool((fast.state[..., 0] <= -1.2 + 1e-6).any())
+
+
 def test_first_positions_are_uniform():
     for environment in (MountainCar(), MountainCarContinuous()):
         noise = Rng.from_seed(0).uniform(2, 4, 1)
