@@ -10,10 +10,11 @@ from typing import Any, ClassVar, Literal, final
 import torch
 from torch import Tensor
 
-from paretokit.core import Cost, Evaluation, Front, Lanes, Problem, Rng, Solver
+from paretokit.core import Cost, Evaluation, Front, Lanes, Problem, Rng, Solver, option_names
 from paretokit.core import _check as check
 from paretokit.indicators import simplex_lattice
 from paretokit.problems.morl._morl import MORL
+from paretokit.solvers.morl._cpo import TrustRegion, train_constrained
 from paretokit.solvers.morl._improver import Spent
 from paretokit.solvers.morl._improvers import described, improver_of
 from paretokit.solvers.morl._ppo import PPO, Floors, PPOState
@@ -74,7 +75,8 @@ class CMORL(Solver[CMORLState]):
     objective's range on the archive), so that the start is strictly feasible whatever the signs; for large positive
     returns d_j is beta G_j. All pairs of a round are trained in one stack.
 
-    `constraint="ipo"` adds the barrier (1/t) log(G_j - d_j), linear below a small slack, to the clipped surrogate.
+    `constraint="ipo"` adds the barrier (1/t) log(G_j - d_j), linear below a small slack, to the clipped surrogate;
+    `constraint="cpo"` makes one trust-region step a rollout, with a line search on the constraints.
 
     Attributes:
         ppo: How policies are trained, shared by all stages.
@@ -84,7 +86,8 @@ class CMORL(Solver[CMORLState]):
         rounds: Extension rounds.
         n_selected: Policies selected a round.
         extension_updates: Rollouts of each pair in a round, at the full learning rate.
-        constraint: "ipo" (interior point).
+        constraint: "ipo" (interior point) or "cpo" (trust region, `region` says how).
+        region: Of `constraint="cpo"`.
         beta: Share of the selected policy's return that must be kept.
         sharpness: t of the barrier.
         init_interval, extension_interval: Rollouts between two measurements of all members.
@@ -108,7 +111,8 @@ class CMORL(Solver[CMORLState]):
     rounds: int = 2
     n_selected: int = 6
     extension_updates: int = 20
-    constraint: Literal["ipo"] = "ipo"
+    constraint: Literal["ipo", "cpo"] = "ipo"
+    region: TrustRegion | Mapping[str, Any] = field(default_factory=TrustRegion)
     beta: float = 0.9
     sharpness: float = 20.0
     init_interval: int = 1
@@ -125,7 +129,10 @@ class CMORL(Solver[CMORLState]):
         check.at_least(1, extension_updates=self.extension_updates)
         check.at_least(1, init_interval=self.init_interval, extension_interval=self.extension_interval)
         check.at_least(0, rounds=self.rounds)
-        check.one_of(("ipo",), constraint=self.constraint)
+        check.one_of(("ipo", "cpo"), constraint=self.constraint)
+        if isinstance(self.region, Mapping):
+            check.options(self.region, option_names(TrustRegion), owner="TrustRegion")
+            object.__setattr__(self, "region", TrustRegion(**self.region))
         check.that(0 < self.beta < 1, "beta", "lie strictly between 0 and 1", self.beta)
         check.positive(sharpness=self.sharpness)
 
@@ -136,6 +143,12 @@ class CMORL(Solver[CMORLState]):
         return self.ppo
 
     @property
+    def trust(self) -> TrustRegion:
+        """`region`, as what `__post_init__` made of it."""
+        assert isinstance(self.region, TrustRegion)
+        return self.region
+
+    @property
     def finishes(self) -> bool:
         """The schedule ends the run."""
         return True
@@ -143,7 +156,7 @@ class CMORL(Solver[CMORLState]):
     def config(self) -> dict[str, Any]:
         """Return the hyper-parameters by name, JSON-able."""
         own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return {**own, "ppo": described(self.trainer)}
+        return {**own, "ppo": described(self.trainer), "region": dataclasses.asdict(self.trust)}
 
     def unsupported(self, problem: Problem) -> str | None:
         """Tell why PPO cannot train the problem's policies."""
@@ -239,7 +252,10 @@ class CMORL(Solver[CMORLState]):
 
     def _train(self, problem: MORL, state: CMORLState, weights: Tensor, rate: float, floors: Floors | None) -> None:
         before = dataclasses.replace(state.members.spent)
-        state.members, _ = self.trainer.train(problem, state.members, weights, rate=rate, floors=floors)
+        if floors is None or self.constraint == "ipo":
+            state.members, _ = self.trainer.train(problem, state.members, weights, rate=rate, floors=floors)
+        else:
+            state.members = train_constrained(self.trainer, problem, state.members, weights, floors, self.trust)
         after = state.members.spent
         state.spent.env_steps += after.env_steps - before.env_steps
         state.spent.gradient_steps += after.gradient_steps - before.gradient_steps
@@ -291,4 +307,3 @@ class CMORL(Solver[CMORLState]):
             sharpness=self.sharpness,
             gain=gain,
         )
-
