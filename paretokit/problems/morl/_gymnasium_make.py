@@ -35,11 +35,10 @@ def _gymnasium() -> Any:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet(category: type[Warning] = Warning) -> Iterator[None]:
     """Keep Gymnasium's notes from users, and Box2D's, which crash the interpreter where warnings are errors."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"(mo_)?gymnasium\b|pygame\b|importlib\._bootstrap")
-        warnings.filterwarnings("ignore", message="builtin type [sS]wig")
+        warnings.simplefilter("ignore", category)
         yield
 
 
@@ -53,7 +52,7 @@ def build(source: Source, options: Mapping[str, Any]) -> tuple[Any, int | None]:
     """
     gymnasium = _gymnasium()
     if not isinstance(source, str):
-        with _quiet():
+        with _quiet(DeprecationWarning):
             env = source()
         if not isinstance(env, gymnasium.Env):
             raise InputError(check.message("environment", "make a gymnasium.Env", type(env).__name__))

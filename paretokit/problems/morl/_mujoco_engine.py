@@ -70,7 +70,7 @@ class Engine:
         file: The model.
         frame_skip: Steps of the physics an action is held for.
         fields: Arrays to carry.
-        threads: At most so many; None takes torch's number.
+        threads: At most so many; None takes torch's number at construction.
 
     Errors of the physics itself (a full arena) end the process, as MuJoCo's do outside its bindings; a diverged lane
     is reset to the model's first pose by MuJoCo, as in Gymnasium.
@@ -81,7 +81,7 @@ class Engine:
     ) -> None:
         mujoco = check.package("mujoco", extra="mujoco")
         self.config = {"file": file, "frame_skip": frame_skip, "fields": fields, "threads": threads}
-        self.frame_skip, self.fields, self.threads = frame_skip, fields, threads
+        self.frame_skip, self.fields, self.threads = frame_skip, fields, threads or torch.get_num_threads()
         self.model = mujoco.MjModel.from_xml_path(str(file))
         kinds = mujoco.mjtState
         self.spec = int(kinds.mjSTATE_FULLPHYSICS) | int(kinds.mjSTATE_WARMSTART)
@@ -176,7 +176,7 @@ class Engine:
         kernel = _KERNELS.load().advance
         after = np.empty_like(states)
         lanes = len(states)
-        blocks = max(1, min(self.threads or torch.get_num_threads(), lanes // FEWEST))
+        blocks = max(1, min(self.threads, lanes // FEWEST))
         while len(self._scratch) < blocks:
             self._scratch.append(self._new())
         edges = [lanes * b // blocks for b in range(blocks + 1)]

@@ -38,8 +38,8 @@ def test_plain_and_fast_mean_the_same(name):
 
 
 def test_functions_make_environments():
-    env = make_environment(lambda: mo_gymnasium.make("mo-mountaincar-v0"), {})
-    assert (env.id, env.n_objectives, env.horizon) == ("mo-mountaincar-v0", 3, 200)
+    env = make_environment(lambda: mo_gymnasium.make("four-room-v0"), {})
+    assert (env.id, env.n_objectives, env.horizon) == ("four-room-v0", 3, 200)
     state = env.initial(Rng.from_seed(0).uniform(1, 2, 1))
     assert env.step(state, torch.zeros(1, 2, dtype=torch.int64), torch.empty(0)).reward.shape == (1, 2, 3)
 
