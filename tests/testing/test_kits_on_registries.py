@@ -35,7 +35,7 @@ def test_native_solver_on_constraints_integers_and_bits(name, problem):
 WORLDS = {
     "MORLD": (
         {"improver": {"kind": "EUPG", "hidden": (8,)}, "pop_size": 3, "cooperation": "transfer", "exchange_every": 90},
-        lambda: pk.problems.MORL("deep-sea-treasure-v0"),
+        lambda: pk.problems.MORL("fruit-tree-v0", env_options={"depth": 5}),
     ),
 }
 

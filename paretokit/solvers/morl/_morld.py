@@ -42,9 +42,10 @@ class MORLD(Solver[State]):
         weights: First preferences: "uniform" (lattice), "riesz" (least energy), or "random" (Dirichlet).
         scalarization: s, one of `scalarization.list()`.
         scalarization_options: Its options, such as ``{"mu": 0.05}``.
-        utopian: z, fixed, in the problem's units; else the largest evaluated returns plus `tau` c.
+        utopian: z, fixed, in the problem's units; else the largest evaluated returns plus `tau` c, which a member's
+            own sampled returns may raise further (ESR).
         tau: How far beyond the largest evaluated returns z lies, in units of c.
-        normalize: Whether c is the range of evaluated returns; 1 unless set.
+        normalize: Whether c is the range of the archive's returns; 1 unless set.
         scale: c, fixed.
         neighborhood: Number of neighbors, the nearest by squared distance of preferences.
         cooperation: "transfer": at an exchange, a trained member's networks go to those neighbors that are untrained,
@@ -241,8 +242,9 @@ class MORLD(Solver[State]):
         if self.utopian is not None:
             point = torch.tensor(self.utopian, dtype=torch.float64, device=device)
         else:
-            point = torch.where(torch.isfinite(state.best), state.best, 0.0) + self.tau * scale
-        return Scalarized(scalarization.make(self.scalarization, **self.scalarization_options), point, scale)
+            point = state.best + self.tau * scale
+        scalarizer = scalarization.make(self.scalarization, **self.scalarization_options)
+        return Scalarized(scalarizer, point, scale, lifted=self.utopian is None)
 
     def _view(self, world: MORL) -> MORL:
         return world.with_policy(self.method.architecture(world))

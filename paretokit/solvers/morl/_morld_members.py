@@ -37,39 +37,46 @@ def hand_over(improver: AnyImprover, groups: list[Any], source: int, target: int
     if len(groups) == 1:
         improver.transfer(groups[0], source, target)
         return
-    pair = _joined(groups[source], groups[target])
+    pair = _pair(groups[source], groups[target])
     improver.transfer(pair, 0, 1)
     groups[target] = improver.select(pair, torch.tensor([1]))
 
 
-def _joined(first: Any, second: Any) -> Any:
-    """Return the stack of two members' states: tensors and sources one below the other, the larger counters.
+def _pair(first: Any, second: Any) -> Any:
+    """Return the stack of two members' states; of the state's own counters it has the larger ones.
 
-    What was spent is the second's, and so is a source that no stack has.
+    What was spent is the second's.
     """
-    if isinstance(first, Spent):
-        return dataclasses.replace(second)
-    if isinstance(first, Rng):
+    parts = {}
+    for name in _kept(first):
+        a, b = getattr(first, name), getattr(second, name)
+        counter = isinstance(a, int) and not isinstance(a, bool)
+        parts[name] = max(a, b) if counter else _joined(a, b)
+    return dataclasses.replace(second, **parts)
+
+
+def _joined(first: Any, second: Any) -> Any:
+    """Return tensors and sources one below the other; everything else has to be equal."""
+    if isinstance(first, Spent | Rng):
         return second
-    if isinstance(first, Tensor):
+    if isinstance(first, Tensor) and first.shape[1:] == second.shape[1:]:
         return torch.cat([first, second])
     if isinstance(first, Lanes):
         return Lanes(first.rngs + second.rngs)
     if isinstance(first, list | tuple) and any(isinstance(item, Rng) for item in first):
         return first + second
-    if isinstance(first, list | tuple):
+    if isinstance(first, list | tuple) and len(first) == len(second):
         return type(first)(_joined(a, b) for a, b in zip(first, second, strict=True))
-    if isinstance(first, dict):
-        return {key: _joined(value, second[key]) for key, value in first.items()}
     if dataclasses.is_dataclass(first) and not isinstance(first, type):
-        named = [f.name for f in dataclasses.fields(first) if not f.metadata.get("transient")]
-        parts = {name: _joined(getattr(first, name), getattr(second, name)) for name in named}
+        parts = {name: _joined(getattr(first, name), getattr(second, name)) for name in _kept(first)}
         return dataclasses.replace(second, **parts)
-    if isinstance(first, int) and not isinstance(first, bool):
-        return max(first, second)
-    if first is second or first == second:
+    if not isinstance(first, Tensor) and (first is second or first == second):
         return first
     raise UnsupportedProblemError(
-        f'`cooperation` "transfer" in turns needs members that can be stacked; got a {type(first).__name__} '
+        f'`cooperation` "transfer" in turns needs members that stack; got a {type(first).__name__} that differs '
         '(selection="all" trains them as one stack)'
     )
+
+
+def _kept(state: Any) -> list[str]:
+    return [f.name for f in dataclasses.fields(state) if not f.metadata.get("transient")]

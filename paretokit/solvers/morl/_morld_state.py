@@ -26,7 +26,6 @@ class MORLDState(Generic[S]):
         values, stderr: Their returns and standard errors `[P, m]`; NaN before the first evaluation.
         stale: Members that have changed since, bool `[P]`.
         trained: Members that have been trained or given networks, bool `[P]`.
-        best, worst: Largest and smallest evaluated returns `[m]`, float64.
         archive: Non-dominated policies; behind each one's columns stand its standard errors, preference and member.
         step: Calls of the improver.
         turn: Exchanges made; in turns, the member that trains.
@@ -42,8 +41,6 @@ class MORLDState(Generic[S]):
     stderr: Tensor
     stale: Tensor
     trained: Tensor
-    best: Tensor
-    worst: Tensor
     archive: Archive
     step: int = 0
     turn: int = 0
@@ -52,10 +49,17 @@ class MORLDState(Generic[S]):
     evaluation_steps: int = 0
 
     @property
+    def best(self) -> Tensor:
+        """Largest evaluated returns `[m]`, float64; 0 before the first evaluation."""
+        kept = self.archive.values.to(torch.float64)
+        return kept.amax(0) if len(kept) else torch.zeros_like(self.weights[0])
+
+    @property
     def span(self) -> Tensor:
-        """Range of evaluated returns `[m]`; 1 where it is not positive yet."""
-        gap = self.best - self.worst
-        return torch.where((gap > 0) & torch.isfinite(gap), gap, 1.0)
+        """Range of the archive's returns `[m]`, float64; 1 where it is not positive yet."""
+        kept = self.archive.values.to(torch.float64)
+        gap = kept.amax(0) - kept.amin(0) if len(kept) else torch.zeros_like(self.weights[0])
+        return torch.where(gap > 0, gap, 1.0)
 
     def learn(self, members: Tensor, rows: Tensor, evaluation: Evaluation, lengths: Tensor) -> None:
         """Take note of what some members (`[Q]` indices) were measured to be, in place."""
@@ -64,10 +68,6 @@ class MORLDState(Generic[S]):
         self.stale[members] = False
         self.evaluations += len(rows)
         self.evaluation_steps += int(lengths.sum())
-        seen = evaluation.values[~evaluation.failed].to(torch.float64)
-        if len(seen):
-            self.best = torch.maximum(self.best, seen.amax(0))
-            self.worst = torch.minimum(self.worst, seen.amin(0))
         beside = [errors, self.weights[members], members.unsqueeze(1)]
         self.archive = self.archive.add(torch.cat([rows, *(part.to(rows) for part in beside)], 1), evaluation)
 
@@ -98,7 +98,6 @@ def empty_state(
     """Return the state before the first evaluation."""
     members, m = weights.shape
     unknown = torch.full((members, m), torch.nan, dtype=view.dtype, device=rows.device)
-    far = torch.full((m,), torch.inf, dtype=torch.float64, device=rows.device)
     return MORLDState(
         groups=groups,
         weights=weights.to(rows.device),
@@ -107,7 +106,5 @@ def empty_state(
         stderr=unknown.clone(),
         stale=torch.ones(members, dtype=torch.bool, device=rows.device),
         trained=torch.zeros(members, dtype=torch.bool, device=rows.device),
-        best=-far,
-        worst=far,
         archive=replace(Archive(view.objectives), capacity=capacity, pruning=pruning),
     )

@@ -21,17 +21,23 @@ class Scalarized:
         scalarizer: s, to be minimized.
         utopian: z `[m]`, in the units of returns.
         scale: c `[m]`, positive.
+        lifted: Whether z is raised, for each member by itself, to the largest of the returns at hand: a return beyond
+            an estimate of the utopian point is good news, while Tchebycheff functions take distances from it.
     """
 
     scalarizer: Scalarizer
     utopian: Tensor
     scale: Tensor
+    lifted: bool = False
 
     def __call__(self, returns: Tensor, preference: Tensor) -> Tensor:
         """Return utilities `[P, ...]` of returns `[P, ..., m]` for preferences `[P, m]`."""
         between = [1] * (returns.ndim - 2)
         weights = preference.to(returns).reshape(len(preference), *between, preference.shape[-1])
         scale, utopian = self.scale.to(returns), self.utopian.to(returns)
+        if self.lifted:
+            top = torch.nan_to_num(returns.detach(), nan=-torch.inf, posinf=-torch.inf)
+            utopian = torch.maximum(utopian, top.reshape(len(top), -1, top.shape[-1]).amax(1).reshape(weights.shape))
         return -self.scalarizer(-returns / scale, weights=weights, utopian=-utopian / scale, rowwise=True)
 
 

@@ -8,7 +8,9 @@ from torch import Tensor
 from paretokit.core import Rng
 from paretokit.indicators import dirichlet_weights, riesz_energy_points, simplex_lattice
 
-FAR = 0.01  # squared distance, in units of the range of returns, beyond which an archive point counts as another
+FAR = (
+    0.01  # squared distance, in units of the range of archived returns, beyond which an archive point counts as another
+)
 
 
 def first_weights(kind: str, *, m: int, n: int, rng: Rng) -> Tensor:
@@ -59,14 +61,14 @@ def adapted(weights: Tensor, returns: Tensor, others: Tensor, *, span: Tensor, d
     then scaled to sum 1, where c is the nearest archived return with squared distance above 0.01. Without one, or
     without a finite return, weights stay.
 
-    Deviation: distances are taken in units of the range of evaluated returns (0.01 is a tenth of it, squared); the
+    Deviation: distances are taken in units of the range of archived returns (0.01 is a tenth of it, squared); the
     authors' code compares raw returns, where the threshold depends on units.
 
     Args:
         weights: `[P, m]`.
         returns: Latest, one row a member `[P, m]`.
         others: Archived returns `[n, m]`.
-        span: Range of evaluated returns `[m]`, positive.
+        span: Range of archived returns `[m]`, positive.
         delta: Step.
 
     Czyzak and Jaszkiewicz (1998), Journal of Multi-Criteria Decision Analysis 7; Felten et al. (2024), JAIR.

@@ -1,10 +1,15 @@
 """The mathematics of MORL/D's parts against finite differences, brute force, and numbers computed by hand."""
 
+from dataclasses import dataclass
+
 import pytest
 import torch
+from torch import Tensor
 
 from paretokit import indicators, scalarization
-from paretokit.core import Rng
+from paretokit.core import Rng, UnsupportedProblemError
+from paretokit.solvers.morl._improver import Spent
+from paretokit.solvers.morl._morld_members import _pair
 from paretokit.solvers.morl._morld_utility import Scalarized, gradient_weights
 from paretokit.solvers.morl._morld_weights import adapted, first_weights, neighbors
 
@@ -25,6 +30,36 @@ def test_weights_are_the_normalized_gradient_by_finite_differences(name):
     torch.testing.assert_close(
         gradient_weights(u, returns, preference), slope / slope.sum(1, keepdim=True), rtol=1e-5, atol=1e-6
     )
+
+
+def test_a_return_beyond_an_estimated_utopian_point_is_never_a_loss():
+    z, one = torch.ones(2, dtype=torch.float64), torch.ones(2, dtype=torch.float64)
+    preference = torch.tensor([[0.5, 0.5], [1.0, 0.0]], dtype=torch.float64)
+    returns = torch.tensor([[[1.0, 1.0], [3.0, 1.0]], [[1.0, 1.0], [3.0, 1.0]]], dtype=torch.float64)
+    fixed, lifted = (Scalarized(scalarization.make("tchebycheff"), z, one, lifted=k) for k in (False, True))
+    assert fixed(returns, preference).tolist() == [[0.0, -1.0], [0.0, -2.0]]
+    assert lifted(returns, preference).tolist() == [[-1.0, 0.0], [-2.0, 0.0]]
+    own = returns.clone()
+    own[1] = 0.5  # each member lifts its own point only
+    assert torch.equal(lifted(own, preference)[0], lifted(returns, preference)[0])
+    assert lifted(own, preference)[1].tolist() == [-0.5, -0.5]
+
+
+def test_members_that_do_not_stack_are_refused():
+    @dataclass
+    class State:
+        memory: Tensor
+        spent: Spent
+        updates: int = 0
+
+    states = [State(torch.zeros(1, n), Spent(), n) for n in (2, 2, 3)]
+    assert _pair(states[0], states[1]).memory.shape == (2, 2)
+    assert _pair(State(torch.zeros(1, 2), Spent(9), 5), states[0]).updates == 5
+    assert _pair(State(torch.zeros(1, 2), Spent(9), 5), states[0]).spent.env_steps == 0
+    with pytest.raises(
+        UnsupportedProblemError, match='needs members that stack; got a Tensor that differs .selection="all"'
+    ):
+        _pair(states[0], states[2])
 
 
 def test_a_weighted_sum_is_the_inner_product_up_to_a_constant():
