@@ -15,6 +15,7 @@ from paretokit.core._kernel import jit
 from paretokit.solvers.morl._perceptron_kernels import MATH, ONE, ZERO, backward, forward
 
 HALF = np.float32(0.5)
+SMALL = np.float32(1e-6)  # added to norms, as torch does
 HALF_LOG_2PI = np.float32(0.5 * math.log(2 * math.pi))
 
 
@@ -179,16 +180,24 @@ def adam(row, gradient, mean, square, scale, step, numbers, rate):
         row[i] -= first * average / (math.sqrt(power) * second + eps)
 
 
-@jit("void(float32[:, ::1], int64[::1], int64[::1], float32[:, ::1], int64[::1])")
-def gather(data, chosen, part, columns, picked):
-    """Fill `columns [width, n]` with the transposed rows `part [n]` of `data`, and `picked` with their actions."""
-    for b in range(part.shape[0]):
-        line = data[part[b]]
-        for i in range(line.shape[0]):
-            columns[i, b] = line[i]
-    if chosen.shape[0] > 0:
-        for b in range(part.shape[0]):
-            picked[b] = chosen[part[b]]
+@jit(
+    "void(float32[:, ::1], int64[::1], int64[::1], int64, "
+    "float32[:, ::1], float32[:, ::1], float32[:, ::1], int64[::1])"
+)
+def gather(data, chosen, part, o, actor, critic, columns, picked):
+    """Transpose rows `part [n]` of `data`: the first o columns to both networks' inputs, the others to `columns`.
+
+    `picked` receives the rows' actions.
+    """
+    width, n, discrete = data.shape[1], part.shape[0], chosen.shape[0] > 0
+    for b in range(n):
+        p = part[b]
+        for i in range(o):
+            actor[i, b] = critic[i, b] = data[p, i]
+        for i in range(o, width):
+            columns[i - o, b] = data[p, i]
+        if discrete:
+            picked[b] = chosen[p]
 
 
 MEMBER = (
@@ -223,50 +232,49 @@ def member(
     is_gaussian = chosen.shape[0] == 0
     n, barriers = permutations.shape[1] // minibatches, floors.shape[1]
     actor_tanh, critic_tanh = state[2] != 0, state[3] != 0
-    columns, picked = np.empty((data.shape[1], n), np.float32), np.empty(n, np.int64)
-    actor_features = np.empty((actor_sizes.sum(), n), np.float32)
-    critic_features = np.empty((critic_sizes.sum(), n), np.float32)
-    actor_slopes, critic_slopes = np.empty_like(actor_features), np.empty_like(critic_features)
-    actor_gradient, critic_gradient = np.empty_like(actor), np.empty_like(critic)
+    actor_width = critic_width = 0
+    for size in actor_sizes:
+        actor_width += size
+    for size in critic_sizes:
+        critic_width += size
+    columns, picked = np.empty((data.shape[1] - o, n), np.float32), np.empty(n, np.int64)
+    actor_features, critic_features = np.empty((actor_width, n), np.float32), np.empty((critic_width, n), np.float32)
+    actor_slopes, critic_slopes = np.empty((actor_width, n), np.float32), np.empty((critic_width, n), np.float32)
+    actor_gradient = np.empty(actor.shape[0], np.float32)
+    critic_gradient = np.empty(critic.shape[0], np.float32)
     log_prob = np.empty(n, np.float32)
-    body = actor.shape[0] - (k if is_gaussian else 0)
-    at = o + 2 + 2 * m
-    old, advantage = columns[o], columns[o + 1]
-    targets, values = columns[o + 2 : o + 2 + m], columns[o + 2 + m : at]
-    advantages, taken = columns[at : at + barriers], columns[at + barriers :]
-    outputs, output_slopes = actor_features[-k:], actor_slopes[-k:]
+    end = 2 + 2 * m + barriers
+    old, advantage, taken = columns[0], columns[1], columns[end:]
+    targets, values, advantages = columns[2 : 2 + m], columns[2 + m : 2 + 2 * m], columns[2 + 2 * m : end]
+    outputs, output_slopes = actor_features[actor_width - k :], actor_slopes[actor_width - k :]
+    estimates, estimate_slopes = critic_features[critic_width - m :], critic_slopes[critic_width - m :]
+    cut = actor.shape[0] - (k if is_gaussian else 0)
+    body, log_std = actor[:cut], actor[cut:]
+    body_gradient, log_std_gradient = actor_gradient[:cut], actor_gradient[cut:]
+    value_clip, value_coef, most = np.float32(numbers[1]), np.float32(numbers[2]), np.float32(numbers[4])
     entropy_weight = np.float32(numbers[3]) / np.float32(n)
     for epoch in range(permutations.shape[0]):
         for i in range(minibatches):
-            gather(data, chosen, permutations[epoch, i * n : (i + 1) * n], columns, picked)
-            actor_features[:o] = columns[:o]
-            critic_features[:o] = columns[:o]
-            forward(actor[:body], actor_sizes, actor_tanh, actor_features)
+            part = permutations[epoch, i * n : (i + 1) * n]
+            gather(data, chosen, part, o, actor_features, critic_features, columns, picked)
+            forward(body, actor_sizes, actor_tanh, actor_features)
             if is_gaussian:
-                report[2] += gaussian(outputs, actor[body:], taken, log_prob)
+                report[2] += gaussian(outputs, log_std, taken, log_prob)
             else:
                 report[2] += categorical(outputs, output_slopes, picked, log_prob)
             policy(log_prob, old, advantage, advantages, floors, numbers, report)
             if is_gaussian:
-                spread = actor_gradient[body:]
-                gaussian_slopes(outputs, actor[body:], taken, log_prob, entropy_weight, output_slopes, spread)
+                gaussian_slopes(outputs, log_std, taken, log_prob, entropy_weight, output_slopes, log_std_gradient)
             else:
                 categorical_slopes(output_slopes, picked, log_prob, entropy_weight)
-            backward(actor[:body], actor_sizes, actor_tanh, actor_features, actor_slopes, actor_gradient[:body])
+            backward(body, actor_sizes, actor_tanh, actor_features, actor_slopes, body_gradient)
 
             forward(critic, critic_sizes, critic_tanh, critic_features)
-            report[1] += value(
-                critic_features[-m:],
-                targets,
-                values,
-                critic_slopes[-m:],
-                np.float32(numbers[1]),
-                np.float32(numbers[2]),
-            )
+            report[1] += value(estimates, targets, values, estimate_slopes, value_clip, value_coef)
             backward(critic, critic_sizes, critic_tanh, critic_features, critic_slopes, critic_gradient)
 
             norm = math.sqrt(squares(actor_gradient) + squares(critic_gradient))
-            scale = min(np.float32(numbers[4]) / (norm + np.float32(1e-6)), ONE) if norm == norm else norm
+            scale = norm if norm != norm else min(most / (norm + SMALL), ONE)
             state[0] += 1
             state[1] += 1
             adam(actor, actor_gradient, actor_mean, actor_square, scale, state[0], numbers, numbers[9])

@@ -215,6 +215,7 @@ def update(
     its gradient there.
     """
     require_fit(batch, networks, settings)
+    check.at_least(1, threads=1 if threads is None else threads)
     rates = member_rates(networks, rate), member_rates(networks, rate if critic_rate is None else critic_rate)
     if compilable(networks):
         totals = update_compiled(batch, networks, settings, rates=rates, threads=threads or torch.get_num_threads())
@@ -287,7 +288,10 @@ def update_compiled(
 def member_rates(networks: Networks, rate: Tensor | float) -> Tensor:
     """Return one learning rate a member, float64 `[P]`."""
     rows = networks.actor_rows
-    return torch.as_tensor(rate, dtype=torch.float64, device=rows.device).expand(len(rows))
+    rates = torch.as_tensor(rate, dtype=torch.float64, device=rows.device)
+    due = (len(rows),)
+    check.shape(rates.shape in ((), due), "rate", f"be one number or have shape {due}", tuple(rates.shape))
+    return rates.expand(due)
 
 
 def require_fit(batch: Batch, networks: Networks, settings: PPOSettings) -> None:
@@ -306,6 +310,10 @@ def require_fit(batch: Batch, networks: Networks, settings: PPOSettings) -> None
         "actor_rows": (networks.actor_rows, (members, networks.actor.n_parameters + gaussian * k)),
         "critic_rows": (networks.critic_rows, (members, networks.critic.n_parameters)),
     }
+    for name in ("actor", "critic"):
+        state, shape = getattr(networks, f"{name}_moments"), due[f"{name}_rows"][1]
+        due |= {f"{name}_moments.mean": (state.mean, shape), f"{name}_moments.square": (state.square, shape)}
+        due[f"{name}_moments.steps"] = (state.steps, (members,))
     if batch.barrier is not None:
         if batch.advantages is None:
             check.fail("advantages", "be given where there is a barrier", None)
@@ -317,7 +325,7 @@ def require_fit(batch: Batch, networks: Networks, settings: PPOSettings) -> None
         )
     for name, (tensor, shape) in due.items():
         check.shape(tuple(tensor.shape) == shape, name, f"have shape {shape}", tuple(tensor.shape))
-        whole = name == "permutations" or (name == "actions" and not gaussian)
+        whole = name == "permutations" or name.endswith("steps") or (name == "actions" and not gaussian)
         dtype = torch.int64 if whole else networks.actor_rows.dtype
         check.that(tensor.dtype == dtype, name, f"have dtype {dtype}", tensor.dtype)
     check.that(n % settings.minibatches == 0, "minibatches", f"divide the {n} rows of a member", settings.minibatches)

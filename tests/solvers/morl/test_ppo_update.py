@@ -10,7 +10,7 @@ from paretokit.core import InputError, Lanes, Rng, ShapeError
 from paretokit.nn import MLP, Adam
 from paretokit.solvers.morl import _gae, _ppo_plain, _ppo_update
 from paretokit.solvers.morl._gae import gae
-from paretokit.solvers.morl._ppo_update import Barrier, Batch, Networks, PPOSettings, update, update_compiled
+from paretokit.solvers.morl._ppo_update import Barrier, Batch, Networks, PPOSettings, update
 
 HEADS = ("categorical", "gaussian")
 
@@ -380,6 +380,13 @@ def test_what_does_not_fit_is_named():
         actions=batch.actions.clone().index_fill_(1, torch.tensor(3), 6),
     )
     refuse(InputError, "`permutations` must lie in 0 … 255; got 1 … 256", permutations=batch.permutations + 1)
+    with pytest.raises(ShapeError, match=r"`rate` must be one number or have shape \(3,\); got \(2,\)"):
+        update(batch, networks, PPOSettings(), rate=torch.ones(2))
+    with pytest.raises(InputError, match="`threads` must be at least 1; got 0"):
+        update(batch, networks, PPOSettings(), rate=1e-3, threads=0)
+    short = dataclasses.replace(networks, critic_moments=networks.actor_moments)
+    with pytest.raises(ShapeError, match="`critic_moments.mean` must have shape"):
+        update(batch, short, PPOSettings(), rate=1e-3)
     batch.barrier.margin[0, 0] = 0.0
     refuse(InputError, "`barrier.margin` must be positive")
     with pytest.raises(InputError, match="`clip` must be positive; got 0"):
@@ -458,4 +465,3 @@ def test_advantages_need_equal_shapes():
 def test_only_float32_rows_on_a_cpu_are_compiled():
     assert _ppo_update.compilable(case(dtype=torch.float32)[1])
     assert not _ppo_update.compilable(case()[1])
-    assert update_compiled is _ppo_update.update_compiled
