@@ -299,7 +299,7 @@ def require_fit(batch: Batch, networks: Networks, settings: PPOSettings) -> None
     actor, critic = networks.actor.sizes, networks.critic.sizes
     members, n, k, m = *batch.observations.shape[:2], actor[-1], critic[-1]
     gaussian = networks.head == "gaussian"
-    due = {
+    due: dict[str, tuple[Tensor, tuple[int, ...]]] = {
         "observations": (batch.observations, (members, n, actor[0])),
         "actions": (batch.actions, (members, n, k) if gaussian else (members, n)),
         "log_probs": (batch.log_probs, (members, n)),
