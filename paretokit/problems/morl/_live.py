@@ -119,10 +119,18 @@ class Stepper:
         lane.observation = self._seen(seen, 0)
 
     def step(self, lane: Lane, given: Any) -> NDArray[np.float64]:
-        """Step a lane and return the reward `[m]`; a lane whose episode has ended stays, with reward 0."""
+        """Step a lane and return the reward `[m]`.
+
+        A lane whose episode has ended stays, with reward 0. An action that is not a number ends the episode with a
+        reward that is none either, so that the policy counts as failed.
+        """
         if lane.over:
             return np.zeros(self.m)
         t = len(lane.actions) + 1
+        if np.isnan(given).any():
+            lane.actions.append(given)
+            lane.over = True
+            return np.full(self.m, np.nan)
         if self.seeds_globals:
             seed_globals(lane.seed, t)
         seen, reward, terminated, truncated, _ = lane.env.step(self.act(given))

@@ -85,7 +85,8 @@ class MujocoEnvironment(Environment):
     Observations, rewards and ends equal MO-Gymnasium's bit for bit from the same state under the same float64 actions
     (rewards are rounded to float32 where MO-Gymnasium rounds them), whatever the number of threads. Resets draw from
     the same distributions by inverse transform, with numbers of the caller's lanes. A lane whose episode has ended
-    costs nothing: it stays where it is, with reward 0, until it is reset.
+    costs nothing: it stays where it is, with reward 0, until it is reset. An action that is not a number ends the
+    episode with a reward that is none either, so that the policy counts as failed.
 
     Deviations from MO-Gymnasium: actions are clipped to their box before anything else. There, MuJoCo clips what
     drives the motors while the control cost is paid on the unclipped action (humanoid's on the unclipped control).
@@ -204,18 +205,20 @@ class MujocoEnvironment(Environment):
         """Return what actions `[P, N, k]` (or `[P, N]`) do in states `[P, N, s]`; lanes that have ended stay."""
         before, control = self._rows(state), self._control(action)
         over = self._ended(before) & (before[:, 0] > 0)  # a first state is stepped once, whatever it is, as there
-        if over.any():
-            after = before.copy()
-            after[~over] = self.engine.advance(before[~over], control[~over])
-        else:
+        lost = np.isnan(control).any(-1)
+        go = ~(over | lost)
+        if go.all():
             after = self.engine.advance(before, control)
+        else:
+            after = before.copy()
+            after[go] = self.engine.advance(before[go], control[go])
         reward = self._reward(before, control, after)
-        reward[over] = 0.0
+        reward[over], reward[lost & ~over] = 0.0, np.nan
         shape, device = state.shape[:-1], state.device
         return Move(
             torch.from_numpy(after).reshape(state.shape).to(device),
             torch.from_numpy(reward).reshape(*shape, -1).to(device),
-            torch.from_numpy(self._ended(after)).reshape(shape).to(device),
+            torch.from_numpy(self._ended(after) | lost).reshape(shape).to(device),
         )
 
     def _watch(self, states: Matrix) -> Matrix:

@@ -169,6 +169,15 @@ def test_actions_start_where_the_space_starts_and_boxes_clip():
     assert given.dtype == np.float32
 
 
+def test_actions_that_are_no_numbers_fail_their_lane_alone():
+    env = env_of(lambda: Walk(actions=spaces.Box(-1, 1, (1,))))
+    state = env.initial(rng(1, 2, 1))
+    move = env.step(state, torch.tensor([[[0.1], [torch.nan]]]), NONE)
+    assert move.reward[0].isnan().all(-1).tolist() == [False, True]
+    assert move.terminated.tolist() == [[False, True]]
+    assert env.step(env.clone(state), torch.zeros(1, 2, 1), NONE).terminated.tolist() == [[False, True]]
+
+
 @pytest.mark.parametrize("kind", [Walk, Global])
 def test_records_replay_and_clones_part_ways(kind):
     env, run = env_of(kind), np.random.default_rng(1)

@@ -137,6 +137,17 @@ def test_ended_lanes_stay_until_they_are_reset():
     assert (move.state[0, ::2] == other.state[0, ::2]).all()
 
 
+def test_actions_that_are_no_numbers_fail_their_lane_alone():
+    env = make("mo-hopper-v5")
+    state, action = env.initial(Rng.from_seed(0).uniform(1, 2, env.reset_noise)), torch.zeros(1, 2, 3)
+    action[0, 1, 2] = torch.nan
+    move = env.step(state, action, NONE)
+    assert move.reward[0].isnan().all(-1).tolist() == [False, True]
+    assert move.terminated.tolist() == [[False, True]]
+    assert (move.state[0, 1] == state[0, 1]).all()
+    assert (move.state[0, 0] == env.step(state, torch.zeros(1, 2, 3), NONE).state[0, 0]).all()
+
+
 def test_resets_touch_only_the_lanes_of_the_mask():
     env = make("mo-hopper-v5")
     noise = Rng.from_seed(0).uniform(2, 3, env.reset_noise)
