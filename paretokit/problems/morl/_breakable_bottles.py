@@ -35,7 +35,7 @@ class BreakableBottles(Environment):
     Observation, MO-Gymnasium's dictionary laid flat: location, bottles carried (0 to 2), bottles delivered (0 to 2),
     and for each location between the ends whether a bottle lies there.
 
-    State `[P, N, 3 + size - 2]`: the same, with the numbers of bottles that lie.
+    State `[P, N, size + 2]`: location, carried, delivered, bottles that lie in all, and at each location between.
 
     Attributes:
         size: Number of locations.
@@ -85,40 +85,39 @@ class BreakableBottles(Environment):
 
     def initial(self, noise: Tensor) -> Tensor:
         """Return the walk's begin at the destination, with empty hands, in every lane of `noise [P, N, 0]`."""
-        state = torch.zeros(*noise.shape[:-1], self.size + 1, dtype=torch.int64, device=noise.device)
+        state = torch.zeros(*noise.shape[:-1], self.size + 2, dtype=torch.int64, device=noise.device)
         state[..., 0] = self.size - 1
         return state
 
     def step(self, state: Tensor, action: Tensor, noise: Tensor) -> Move:
-        """Return what actions `[P, N]` do in states `[P, N, size + 1]` under noise `[P, N, 1]`."""
+        """Return what actions `[P, N]` do in states `[P, N, size + 2]` under noise `[P, N, 1]`."""
         last = self.size - 1
-        place, held, brought = state[..., 0], state[..., 1], state[..., 2]
-        lying = state[..., 3:]
-        here = place.unsqueeze(-1) == torch.arange(1, last, device=state.device)
-        between = (place > 0) & (place < last)
+        place, held, brought, all_lying, lying = *state[..., :4].unbind(-1), state[..., 4:]
         walks = action != _PICK_UP
-        dropped = walks & between & (held > 1) & (noise[..., 0] < self.prob_drop)
-        takes = ~walks & (place == 0) & (held < 2)
-        change = takes.to(torch.int64) - dropped.to(torch.int64)
-        ground = dropped.to(torch.int64)
+        inside = (place > 0) & (place < last)
+        dropped = walks & inside & (held > 1) & (noise[..., 0] < self.prob_drop)
+        lifts = ~walks & (held < 2)
+        takes = lifts & (place == 0)
+        ground = dropped.to(torch.int64)  # what comes to lie here
         if self.unbreakable_bottles:
-            lifts = ~walks & (held < 2) & ((lying > 0) & here).any(-1)
-            change = change + lifts
-            ground = ground - lifts.to(torch.int64)
+            here = lying.gather(-1, (place - 1).clamp(0, last - 2).unsqueeze(-1)).squeeze(-1)
+            ground = ground - (lifts & inside & (here > 0)).to(torch.int64)
+        carried = held + takes - ground
         after = (place + (action == _RIGHT).to(torch.int64) - (action == _LEFT).to(torch.int64)).clamp(0, last)
-        carried = held + change
         arrives = (after == last) & (place < last)
         total = torch.where(arrives, (brought + carried).clamp(max=2), brought)
-        lies = lying + ground.unsqueeze(-1) * here
-        potential = (lying > 0).any(-1).to(torch.float64) - (lies > 0).any(-1).to(torch.float64)
-        paid = (total - brought).to(torch.float64) * self.bottle_reward
-        reward = torch.stack([torch.full_like(paid, self.time_penalty), paid, potential], -1)
-        heads = torch.stack([after, carried.masked_fill(arrives, 0), total], -1)
-        return Move(torch.cat([heads, lies], -1), reward, arrives & (carried > 0) & (total == 2))
+        all_lies = all_lying + ground
+        at = place.unsqueeze(-1) == torch.arange(1, last, device=state.device)
+        delivered = total - brought
+        potential = (all_lying > 0).to(torch.int64) - (all_lies > 0).to(torch.int64)
+        reward = torch.stack([torch.ones_like(total), delivered, potential], -1).to(torch.float64)
+        reward *= reward.new_tensor([self.time_penalty, self.bottle_reward, 1.0])
+        heads = torch.stack([after, carried.masked_fill(arrives, 0), total, all_lies], -1)
+        return Move(torch.cat([heads, lying + ground.unsqueeze(-1) * at], -1), reward, (delivered > 0) & (total == 2))
 
     def observe(self, state: Tensor) -> Tensor:
-        """Return location, carried, delivered and the flags of states, float32 `[P, N, size + 1]`."""
-        return torch.cat([state[..., :3], state[..., 3:].clamp(max=1)], -1).to(torch.float32)
+        """Return location, carried, delivered and the flags, float32 `[P, N, size + 1]`."""
+        return torch.cat([state[..., :3], state[..., 4:].clamp(max=1)], -1).to(torch.float32)
 
     def state_index(self, observation: Tensor) -> Tensor:
         """Return the number `[P, N]` of observations `[P, N, size + 1]`."""
@@ -131,7 +130,9 @@ class BreakableBottles(Environment):
             InputError: If bottles are unbreakable: flags do not tell how often one can be picked up.
         """
         check.that(not self.unbreakable_bottles, "unbreakable_bottles", "be False for a tabular model", "True")
-        state = digits(*self._radix).unsqueeze(1).expand(-1, 3, -1)
+        seen = digits(*self._radix)
+        state = torch.cat([seen[:, :3], seen[:, 3:].sum(-1, keepdim=True), seen[:, 3:]], -1)
+        state = state.unsqueeze(1).expand(-1, 3, -1)
         action = torch.arange(3).expand(self.n_states, 3)
         both = [self.step(state, action, torch.full((self.n_states, 3, 1), u, dtype=torch.float64)) for u in (0.0, 1.0)]
         inner = (state[..., 0] > 0) & (state[..., 0] < self.size - 1) & (state[..., 1] > 1) & (action != _PICK_UP)

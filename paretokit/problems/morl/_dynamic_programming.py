@@ -276,7 +276,7 @@ def linear_support(solve: Callable[[Tensor], Tensor], m: int) -> Tensor:
         solve: Maps weights `[w, m]` to best vectors `[w, m]`.
         m: Number of objectives.
 
-    Cost: all choices of m among n + m planes a round, so made for small sets and few objectives.
+    Cost: O(n^(m - 1)) small linear systems a vector found, so made for few objectives.
 
     References:
         Cheng (1988), Algorithms for partially observable Markov decision processes; Roijers, Whiteson and Oliehoek
@@ -285,39 +285,40 @@ def linear_support(solve: Callable[[Tensor], Tensor], m: int) -> Tensor:
     """
     asked = torch.eye(m, dtype=torch.float64)
     found = torch.from_numpy(prune(solve(asked).numpy()))
+    corners = _corners(found, fresh=len(found))
     while True:
-        corners = _corners(found)
-        far = torch.cdist(corners, asked).amin(-1) > 1e-9
-        corners = corners[far]
-        if not len(corners):
-            return found
-        asked = torch.cat([asked, corners])
-        answers = solve(corners)
-        had = (corners @ found.T).amax(-1)
-        gain = (corners * answers).sum(-1) - had > 1e-9 * (1 + had.abs())
+        far = torch.cdist(corners, asked, compute_mode="donot_use_mm_for_euclid_dist").amin(-1) > 1e-9
+        questions = corners[far]
+        if not len(questions):
+            break
+        asked = torch.cat([asked, questions])
+        answers = solve(questions)
+        had = (questions @ found.T).amax(-1)
+        gain = (questions * answers).sum(-1) - had > 1e-9 * (1 + had.abs())
         if not bool(gain.any()):
-            return found
-        found = torch.from_numpy(prune(torch.cat([found, answers[gain]]).numpy()))
+            break
+        fresh = torch.from_numpy(prune(answers[gain].numpy()))
+        top = (corners @ found.T).amax(-1)
+        kept = corners[(corners @ fresh.T).amax(-1) <= top + 1e-9 * (1 + top.abs())]
+        found = torch.cat([found, fresh])
+        corners = torch.unique(torch.cat([kept, _corners(found, fresh=len(fresh))]), dim=0)
+    return torch.from_numpy(prune(found.numpy()))
 
 
-def _corners(values: Tensor) -> Tensor:
-    """Return the weights `[c, m]` at which the upper surface of `values [n, m]` has its corners."""
+def _corners(values: Tensor, *, fresh: int) -> Tensor:
+    """Return the weights `[c, m]` of corners of the upper surface of `values [n, m]` that touch the last `fresh`."""
     n, m = values.shape
-    # Unknowns (w, u): n planes v·w - u = 0 and m walls w_i = 0, of which m meet in a corner, with the sum of w being 1.
-    planes = torch.cat([values, -values.new_ones(n, 1)], -1)
+    # Unknowns (w, u): m walls w_i = 0 and n planes v·w - u = 0, of which m meet in a corner, with the sum of w being 1.
     walls = torch.cat([torch.eye(m, dtype=values.dtype), values.new_zeros(m, 1)], -1)
-    chosen = torch.tensor(list(combinations(range(n + m), m)))
+    planes = torch.cat([walls, torch.cat([values, -values.new_ones(n, 1)], -1)])
+    chosen = torch.tensor([(*rest, i) for i in range(m + n - fresh, m + n) for rest in combinations(range(i), m - 1)])
     simplex = torch.cat([values.new_ones(m), values.new_zeros(1)]).expand(len(chosen), 1, m + 1)
-    systems = torch.cat([torch.cat([planes, walls])[chosen], simplex], 1)
     right = values.new_zeros(len(chosen), m + 1, 1)
     right[:, -1] = 1.0
-    solved, info = torch.linalg.solve_ex(systems, right)
-    solved = solved.squeeze(-1)
-    w, u = solved[:, :m], solved[:, m]
+    solved, info = torch.linalg.solve_ex(torch.cat([planes[chosen], simplex], 1), right)
+    w, u = solved[:, :m, 0], solved[:, m, 0]
     top = (w @ values.T).amax(-1)
-    valid = (
-        (info == 0) & torch.isfinite(solved).all(-1) & (w >= -1e-9).all(-1) & ((top - u).abs() <= 1e-9 * (1 + u.abs()))
-    )
+    valid = (info == 0) & torch.isfinite(u) & (w >= -1e-9).all(-1) & ((top - u).abs() <= 1e-9 * (1 + u.abs()))
     corners = w[valid].clamp_min(0.0)
     once: Tensor = torch.unique(torch.round(corners, decimals=12), dim=0)
     return once

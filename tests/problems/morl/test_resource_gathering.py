@@ -42,7 +42,7 @@ def test_the_coverage_set_is_the_known_one_and_lies_on_the_front(discount, count
     assert len(cover) == count
     assert hv(cover) == pytest.approx(volume, abs=1e-4)
     front = environment.pareto_front(discount)
-    assert (torch.cdist(cover, front).amin(-1) < 1e-9).all()
+    assert ((cover[:, None] - front).abs().amax(-1).amin(-1) < 1e-9).all()
     assert hv(front) >= hv(cover) - 1e-12
 
 
