@@ -185,8 +185,8 @@ def test_a_float64_stack_is_a_loop_over_members_of_modules_distributions_and_ada
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("barrier", [False, True])
 def test_the_compiled_update_is_the_plain_one_after_320_minibatches(head, barrier):
-    # Rounding grows with the steps: weights of size 1 differ by some 1e-6 in the median, and by the step length 3e-4
-    # where a gradient that is nearly zero changed its sign under Adam.
+    # Rounding: 2e-7 at most where weights move by some 5e-3. The bound leaves room for one row that rounding takes
+    # across a clipping edge, which another processor's instructions may do.
     settings = PPOSettings(entropy_coef=0.01)
     batch, fast = case(head, members=2, rows=1024, epochs=10, drift=0.1, barrier=barrier, dtype=torch.float32)
     plain = copied(fast)
@@ -195,10 +195,10 @@ def test_the_compiled_update_is_the_plain_one_after_320_minibatches(head, barrie
     expected = _ppo_plain.update_plain(batch, plain, settings, rates=rates).unbind(-1)
     for name in ("actor_rows", "critic_rows"):
         gap = (getattr(fast, name) - getattr(plain, name)).abs()
-        assert gap.median() < 5e-6
-        assert gap.max() < 1e-3
+        assert gap.median() < 1e-6
+        assert gap.max() < 5e-5
     for value, due in zip(dataclasses.astuple(found), expected, strict=True):
-        torch.testing.assert_close(value, due, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(value, due, rtol=1e-4, atol=1e-4)
     assert torch.equal(fast.actor_moments.steps, plain.actor_moments.steps)
     assert fast.actor_moments.steps.tolist() == [320, 320]
 
