@@ -22,14 +22,18 @@ if TYPE_CHECKING:
     from paretokit.solvers.evolutionary._pymoo import PymooSolver, pymoo
     from paretokit.solvers.evolutionary._random import QuasiRandomSearch, RandomSearch
     from paretokit.solvers.evolutionary._smsemoa import SMSEMOA
+    from paretokit.solvers.morl._cmorl import CMORL
     from paretokit.solvers.morl._morld import MORLD
+    from paretokit.solvers.morl._multi_policy_q import MultiPolicyQ
 
 __all__ = [
+    "CMORL",
     "MOEAD",
     "MORLD",
     "NSGA2",
     "NSGA3",
     "SMSEMOA",
+    "MultiPolicyQ",
     "PygmoSolver",
     "PymooSolver",
     "QuasiRandomSearch",

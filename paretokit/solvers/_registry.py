@@ -29,8 +29,10 @@ from paretokit.core import _check as check
 _ROOM = "paretokit.solvers.evolutionary."
 
 NATIVE: Mapping[str, str] = {
+    "CMORL": "paretokit.solvers.morl._cmorl:CMORL",
     "MOEAD": _ROOM + "_moead:MOEAD",
     "MORLD": "paretokit.solvers.morl._morld:MORLD",
+    "MultiPolicyQ": "paretokit.solvers.morl._multi_policy_q:MultiPolicyQ",
     "NSGA2": _ROOM + "_nsga2:NSGA2",
     "NSGA3": _ROOM + "_nsga3:NSGA3",
     "QuasiRandomSearch": _ROOM + "_random:QuasiRandomSearch",

@@ -33,6 +33,13 @@ def test_native_solver_on_constraints_integers_and_bits(name, problem):
 
 # Solvers of one world: small settings, and a problem of that world on which seconds suffice.
 WORLDS = {
+    "CMORL": (
+        {
+            "ppo": {"n_steps": 16, "n_envs": 4, "epochs": 2, "minibatches": 2},
+            **{"init_updates": 2, "rounds": 2, "n_selected": 2, "extension_updates": 2},
+        },
+        lambda: pk.problems.MORL("deep-sea-treasure-v0", policy=pk.problems.morl.Network(hidden=(8,))),
+    ),
     "MORLD": (
         {"improver": {"kind": "EUPG", "hidden": (8,)}, "pop_size": 3, "cooperation": "transfer", "exchange_every": 90},
         lambda: pk.problems.MORL("fruit-tree-v0", env_options={"depth": 5}),

@@ -1,1 +1,39 @@
-"""Solvers of multi-objective reinforcement learning: whole populations of policies trained in one stack."""
+"""Solvers of multi-objective reinforcement learning: whole populations of policies trained in one stack.
+
+pk.solvers.CMORL(ppo=pk.solvers.morl.PPO(n_envs=16))
+pk.solvers.MORLD(improver=pk.solvers.morl.SAC(shared_buffer=True))
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from paretokit.core import _check as check
+
+if TYPE_CHECKING:
+    from paretokit.solvers.morl._cpo import TrustRegion
+    from paretokit.solvers.morl._eupg import EUPG
+    from paretokit.solvers.morl._improver import Aim, Improver, Spent
+    from paretokit.solvers.morl._ppo import PPO
+    from paretokit.solvers.morl._sac import SAC
+
+__all__ = ["EUPG", "PPO", "SAC", "Aim", "Improver", "Spent", "TrustRegion"]
+
+_HOMES = {
+    "Aim": "_improver",
+    "EUPG": "_eupg",
+    "Improver": "_improver",
+    "PPO": "_ppo",
+    "SAC": "_sac",
+    "Spent": "_improver",
+    "TrustRegion": "_cpo",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a class when it is first named."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    hint = check.nearest(name, _HOMES)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}" + (f"; {hint}" if hint else ""))
