@@ -178,6 +178,10 @@ class Minecart(Environment):
 
     def reset(self, state: Tensor, mask: Tensor, noise: Tensor) -> Tensor:
         """Return `state` with carts at rest in the base in the lanes of `mask [P, N]`."""
+        if state.device.type == "cpu":  # few lanes end at a time
+            fresh = state.numpy().copy()
+            fresh[mask.numpy()] = self._first.numpy()
+            return torch.from_numpy(fresh)
         return torch.where(mask.unsqueeze(-1), self._first, state)
 
     def observe(self, state: Tensor) -> Tensor:

@@ -172,6 +172,15 @@ def test_a_step_leaves_its_state_and_takes_strided_noise():
     assert torch.equal(environment.step(state[:1], action[:1], noise[:1]).state, move.state[:1])
 
 
+def test_reset_puts_the_chosen_carts_into_the_base():
+    environment = Minecart()
+    state, _, noise = stacked(environment, 2, 30, 1)
+    mask, kept = Rng.from_seed(0).uniform(2, 30) < 0.3, state.clone()
+    fresh = environment.reset(state, mask, noise[..., :0])
+    assert torch.equal(state, kept)
+    assert torch.equal(fresh, torch.where(mask.unsqueeze(-1), environment.initial(noise), state))
+
+
 def test_ores_follow_the_library_distribution():
     # 40000 digs at rest in mine 1: the mean of max(0, N(.15, .05)) and of max(0, N(.1, .05)) within 5 standard errors
     # (a false alarm once in a million runs; the seed is fixed).
