@@ -68,8 +68,9 @@ class FourRoom(Environment):
     Observation: row, column, and a flag for each shape whether it was collected, column by column. Actions: left, up,
     right, down. State `[P, N, 2]`: cell, flags as bits. There are 169 · 4096 numbered states.
 
-    `pareto_front` is the exact front of discounted returns: 240 points at γ = 0.99, found in about 6 s by dynamic
-    programming over the sets of collected shapes (see `collection_front`), once a process.
+    `pareto_front` is the exact front of discounted returns: 240 points at γ = 0.99, 652 at 0.95, 1642 at 0.9, found in
+    about 5 s, once a process, by dynamic programming over the sets of collected shapes (see `collection_front`). The
+    longest of their walks take 94 to 100 steps, so the time limit cuts none. At γ = 0.5 it takes more than a minute.
 
     The reference point (0, 0, 0) is our choice.
 
@@ -154,7 +155,7 @@ class FourRoom(Environment):
 
 @cache
 def four_room_front(discount: float) -> tuple[Tensor, Tensor]:
-    """Return the exact front `[n, 3]` and the length `[n]` of the shortest walk to each point, all below 200."""
+    """Return the exact front `[n, 3]` and the length `[n]` of the shortest walk to each point."""
     return collection_front(shortest_paths(), _COLORS, discount=discount)
 
 
