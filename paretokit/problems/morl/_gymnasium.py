@@ -19,7 +19,7 @@ from paretokit.problems.morl._customs import CUSTOMS
 from paretokit.problems.morl._environment import Discrete, Environment, Move
 from paretokit.problems.morl._gymnasium_make import build, known_ids, reward_length
 from paretokit.problems.morl._gymnasium_spaces import acting, actions_of, reader
-from paretokit.problems.morl._live import Lane, Live, Record, Stepper, guarded
+from paretokit.problems.morl._live import Lane, Live, Stepper, guarded
 
 _DRAWS_GLOBALLY = ("minecart-rgb-v0", "minecart-v0", "mo-supermario-v0")  # of MO-Gymnasium's
 
@@ -33,17 +33,18 @@ def _rebuild(source: str | Callable[[], Any], options: Mapping[str, Any]) -> Gym
 class GymnasiumEnvironment(Environment):
     """Python environments stepped one after the other: slower than tensors or MuJoCo threads, but any will do.
 
-    A state is a handle on live objects, and changes when it is stepped. A lane whose episode has ended stays until it
-    is reset, with reward 0. Handles that nobody holds leave their environments to the next ones, which reset them.
+    A state (`Live`) is a handle on live objects together with the record that rebuilds them; it changes when it is
+    stepped. A lane whose episode has ended stays until it is reset, with reward 0. Handles that nobody holds leave
+    their environments to the next ones, which reset them.
 
     Time limits belong to who runs episodes, so `TimeLimit` wrappers are taken out and their limit is `horizon`. What
     an environment truncates by itself beyond that counts as terminated. Actions are clipped to their box and given in
     its dtype. Observations: boxes are flattened in C order, dictionaries and finite sets as Gymnasium flattens them
     (one-hot, in the order of keys; a `ParetoWarning` says the order).
 
-    An episode replays from its reset seed and its actions (`record`, `restore`), also where the environment draws
-    from the global generators of Python or NumPy: those are seeded for each step of environments that are not
-    MO-Gymnasium's own (and of those of its own that draw so), and put back afterwards.
+    An episode replays from its reset seed and its actions, also where the environment draws from the global generators
+    of Python or NumPy: those are seeded for each step of environments that are not MO-Gymnasium's own (and of those of
+    its own that draw so), and put back afterwards.
 
     Attributes:
         source: An id of MO-Gymnasium or of any registered environment, or a function without arguments that makes a
@@ -102,100 +103,105 @@ class GymnasiumEnvironment(Environment):
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (self.source, dict(self.options))
 
-    def _open(self, shape: tuple[int, int], device: torch.device) -> Live:
+    def _open(self, n: int) -> list[Lane]:
         envs: list[Any] = []
         seen: set[int] = set()
         with guarded(self._stepper.seeds_globals):
-            for _ in range(shape[0] * shape[1]):
+            for _ in range(n):
                 env = self._idle.pop() if self._idle else build(self.source, self.options)[0]
                 if id(env) in seen:
                     hint = "return a fresh one, not one that was made outside"
                     raise InputError(check.message("environment", "be new at each call", "the same object twice", hint))
                 envs.append(env)
                 seen.add(id(env))
-        live = Live([Lane(env) for env in envs], shape, device)
-        weakref.finalize(live, self._idle.extend, envs).atexit = False
+        return [Lane(env) for env in envs]
+
+    def _lend(self, live: Live, lanes: list[Lane]) -> Live:
+        live.lanes = lanes
+        weakref.finalize(live, self._idle.extend, [lane.env for lane in lanes]).atexit = False
         return live
 
     def initial(self, noise: Tensor) -> Live:
         """Return fresh lanes `[P, N]`, reset with the seeds floor(2^31 u) of `noise [P, N, 1]`."""
-        live = self._open((noise.shape[0], noise.shape[1]), noise.device)
+        lanes = self._open(noise.shape[0] * noise.shape[1])
+        fresh = Live.fresh(lanes, noise.shape[0], self.observation_dim, device=str(noise.device))
+        live = self._lend(fresh, lanes)
         return self.reset(live, torch.ones(noise.shape[:2], dtype=torch.bool), noise)
 
     def reset(self, state: Live, mask: Tensor, noise: Tensor) -> Live:
         """Return `state`, in which the lanes of `mask [P, N]` have begun new episodes."""
-        seeds = (noise[..., 0].to(torch.float64) * 2**31).to(torch.int64).reshape(-1).tolist()
+        chosen = mask.cpu()
+        seeds = (noise[..., 0].to("cpu", torch.float64) * 2**31).to(torch.int64)
+        each = zip(self._awake(state), chosen.reshape(-1).tolist(), seeds.reshape(-1).tolist(), strict=True)
         with guarded(self._stepper.seeds_globals):
-            for lane, chosen, seed in zip(state.lanes, mask.reshape(-1).tolist(), seeds, strict=True):
-                if chosen:
+            for lane, begins, seed in each:
+                if begins:
                     self._stepper.reset(lane, seed)
+        state.seeds = torch.where(chosen, seeds, state.seeds)
+        state.begun = state.begun.masked_fill(chosen, len(state.history))
+        state.forget()
+        state.show()
         return state
 
     def step(self, state: Live, action: Tensor, noise: Tensor) -> Move:
         """Return what actions do; the handle in the answer is the one that was given, and has changed."""
-        given = action.reshape(len(state.lanes), *action.shape[2:]).cpu()
-        each: Any = given.tolist() if isinstance(self.actions, Discrete) else given.to(torch.float64).numpy()
+        lanes = self._awake(state)
+        given = action.detach().to(
+            "cpu", torch.int64 if isinstance(self.actions, Discrete) else torch.float64, copy=True
+        )
         with guarded(self._stepper.seeds_globals):
-            rewards = [self._stepper.step(lane, one) for lane, one in zip(state.lanes, each, strict=True)]
-        paid = torch.from_numpy(np.stack(rewards)).reshape(*state.shape, -1).to(state.device)
-        over = torch.tensor([lane.over for lane in state.lanes], device=state.device).reshape(state.shape)
-        return Move(state, paid, over)
+            rewards = [self._stepper.step(lane, one) for lane, one in zip(lanes, self._each(given), strict=True)]
+        state.history.append(given)
+        state.show()
+        paid = torch.from_numpy(np.stack(rewards)).reshape(*state.over.shape, -1)
+        return Move(state, paid.to(action.device), state.over.to(action.device))
 
     def observe(self, state: Live) -> Tensor:
-        """Return what the lanes see `[P, N, o]`, float32."""
-        rows = torch.from_numpy(np.stack([lane.observation for lane in state.lanes]))
-        return rows.reshape(*state.shape, -1).to(state.device)
+        """Return what the lanes show `[P, N, o]`, float32."""
+        return state.observations.to(state.device)
 
     def state_index(self, observation: Tensor) -> Tensor:
         """Return the number of one-hot observations, where the environment's are numbers."""
         return observation.argmax(-1) if self.n_states else super().state_index(observation)
 
-    def record(self, state: Live) -> Record:
-        """Return what `restore` rebuilds the lanes from; the handle stays as it is."""
-        lanes, shape = state.lanes, state.shape
-        actions = [action for lane in lanes for action in lane.actions]
-        if isinstance(self.actions, Discrete):
-            flat = torch.tensor(actions, dtype=torch.int64)
-        else:
-            flat = torch.from_numpy(np.array(actions, dtype=np.float64).reshape(-1, self.actions.dim))
-        return Record(
-            seeds=torch.tensor([lane.seed for lane in lanes], dtype=torch.int64).reshape(shape),
-            lengths=torch.tensor([len(lane.actions) for lane in lanes], dtype=torch.int64).reshape(shape),
-            actions=flat,
-            observations=self.observe(state).cpu(),
-        )
+    def restore(self, state: Live) -> Live:
+        """Return `state` with its lanes rebuilt where they are missing: reset, replayed, and compared.
 
-    def restore(self, record: Record, device: torch.device | str = "cpu") -> Live:
-        """Return live lanes that stand where the recorded ones stood, by resetting and replaying them.
+        Every use of a state does this by itself.
 
         Raises:
-            CheckpointError: If a lane does not come to see what was recorded.
+            CheckpointError: If a lane does not come to show what was recorded.
 
         Cost: one step for each step since the last resets.
         """
-        live = self._open((record.seeds.shape[0], record.seeds.shape[1]), torch.device(device))
-        discrete = isinstance(self.actions, Discrete)
-        each: Any = record.actions.tolist() if discrete else record.actions.numpy()
-        at = 0
+        if state.lanes is not None:
+            return state
+        members, n = state.over.shape
+        lanes = self._open(members * n)
+        given = [self._each(action) for action in state.history]
         with guarded(self._stepper.seeds_globals):
-            for i, lane in enumerate(live.lanes):
-                p, n = divmod(i, live.shape[1])
-                length, seed = int(record.lengths[p, n]), int(record.seeds[p, n])
-                self._stepper.reset(lane, seed)
-                for given in each[at : at + length]:
-                    self._stepper.step(lane, given)
-                at += length
-                same = np.array_equal(lane.observation, record.observations[p, n].numpy())
-                if len(lane.actions) != length or not same:
+            for i, lane in enumerate(lanes):
+                p, q = divmod(i, n)
+                self._stepper.reset(lane, int(state.seeds[p, q]))
+                for step in given[int(state.begun[p, q]) :]:
+                    self._stepper.step(lane, step[i])
+                seen, over = state.observations[p, q].numpy(), bool(state.over[p, q])
+                if lane.over != over or not np.array_equal(lane.observation, seen):
                     raise CheckpointError(
-                        f"{self.id} does not replay: reset with seed {seed} and stepped {length} times, lane {p}, {n} "
-                        "shows another observation than before; it must depend on its seed and its actions alone"
+                        f"{self.id} does not replay: reset with seed {lane.seed} and stepped {lane.t} times, lane {p}, "
+                        f"{q} shows another observation than before; it must depend on its seed and its actions alone"
                     )
-        return live
+        return self._lend(state, lanes)
 
-    def clone(self, state: Live) -> Live:
-        """Return other live lanes that stand where these stand, by replaying them."""
-        return self.restore(self.record(state), state.device)
+    def _awake(self, state: Live) -> list[Lane]:
+        lanes = self.restore(state).lanes
+        assert lanes is not None
+        return lanes
+
+    def _each(self, given: Tensor) -> Any:
+        """Return what each lane is given: numbers, or rows `[k]` float64."""
+        flat = given.reshape(given.shape[0] * given.shape[1], *given.shape[2:])
+        return flat.tolist() if isinstance(self.actions, Discrete) else flat.numpy()
 
 
 def _name_of(env: Any, source: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,26 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from paretokit.core import InputError
+from paretokit.core import InputError, transient
 from paretokit.core import _check as check
 from paretokit.problems.morl._gymnasium_spaces import Row
-
-
-@dataclass(frozen=True, kw_only=True)
-class Record:
-    """What rebuilds live lanes: everything that happened to them since their last resets.
-
-    Attributes:
-        seeds: Of the last resets, int64 `[P, N]`.
-        lengths: Steps since, int64 `[P, N]`.
-        actions: All actions, lane after lane: int64 `[T]`, or float64 `[T, k]`, T the sum of the lengths.
-        observations: What the lanes see now, float32 `[P, N, o]`; a replay is checked against it.
-    """
-
-    seeds: Tensor
-    lengths: Tensor
-    actions: Tensor
-    observations: Tensor
 
 
 @dataclass
@@ -42,31 +25,76 @@ class Lane:
     Attributes:
         env: The environment.
         seed: Of its last reset.
-        actions: What it was given since.
+        t: Steps since.
         observation: What it shows.
         over: Whether its episode has ended.
     """
 
     env: Any
     seed: int = 0
-    actions: list[Any] = field(default_factory=list)
+    t: int = 0
     observation: Row = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
     over: bool = False
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class Live:
-    """P times N lanes; the handle that a `GymnasiumEnvironment` calls a state. It changes when it is stepped.
+    """P times N live environments, and the record that they are rebuilt from: what a `GymnasiumEnvironment` steps.
+
+    All but `lanes` is data: it can be saved, loaded, and selected from by member (`live[members]`). Lanes that are
+    missing are rebuilt when they are needed, by replaying seeds and actions.
 
     Attributes:
-        lanes: In C order.
-        shape: P and N.
-        device: Where observations and rewards go.
+        seeds: Of the last resets, int64 `[P, N]`.
+        begun: Where in `history` each lane's episode begins, int64 `[P, N]`.
+        history: What all lanes were given in each step, `[P, N]` or `[P, N, k]`, since the oldest episode began.
+        observations: What the lanes show, float32 `[P, N, o]`; a replay is checked against it.
+        over: Whether their episodes have ended, bool `[P, N]`.
+        device: Where observations go; the record itself stays on the CPU.
+        lanes: The live objects in C order, or None.
     """
 
-    lanes: list[Lane]
-    shape: tuple[int, int]
-    device: torch.device
+    seeds: Tensor
+    begun: Tensor
+    history: list[Tensor]
+    observations: Tensor
+    over: Tensor
+    device: str = "cpu"
+    lanes: list[Lane] | None = transient()  # noqa: RUF009 - it returns a dataclass field
+
+    @classmethod
+    def fresh(cls, lanes: list[Lane], members: int, dim: int, *, device: str) -> Live:
+        """Return lanes that are still to be reset."""
+        shape = (members, len(lanes) // members)
+        seeds, over = torch.zeros(shape, dtype=torch.int64), torch.zeros(shape, dtype=torch.bool)
+        seen = torch.zeros(*shape, dim, dtype=torch.float32)
+        return cls(
+            seeds=seeds, begun=seeds.clone(), history=[], observations=seen, over=over, device=device, lanes=lanes
+        )
+
+    def __getitem__(self, members: Any) -> Live:
+        """Return a copy of some members; its lanes are rebuilt when they are needed."""
+        keep = [self.seeds, self.begun, self.observations, self.over]
+        seeds, begun, seen, over = (tensor[members].clone() for tensor in keep)
+        history = [given[members].clone() for given in self.history]
+        return replace(self, seeds=seeds, begun=begun, history=history, observations=seen, over=over, lanes=None)
+
+    def clone(self) -> Live:
+        """Return a copy; its lanes are rebuilt when they are needed."""
+        return self[:]
+
+    def show(self) -> None:
+        """Write down what the lanes show."""
+        assert self.lanes is not None
+        rows = np.stack([lane.observation for lane in self.lanes])
+        self.observations = torch.from_numpy(rows).reshape(self.observations.shape)
+        self.over = torch.tensor([lane.over for lane in self.lanes]).reshape(self.over.shape)
+
+    def forget(self) -> None:
+        """Drop the actions from before the oldest episode."""
+        first = int(self.begun.min()) if self.begun.numel() else 0
+        if first:
+            self.history, self.begun = self.history[first:], self.begun - first
 
 
 @contextlib.contextmanager
@@ -115,7 +143,7 @@ class Stepper:
         if self.seeds_globals:
             seed_globals(seed, 0)
         seen, _ = lane.env.reset(seed=seed)
-        lane.seed, lane.actions, lane.over = seed, [], False
+        lane.seed, lane.t, lane.over = seed, 0, False
         lane.observation = self._seen(seen, 0)
 
     def step(self, lane: Lane, given: Any) -> NDArray[np.float64]:
@@ -126,23 +154,21 @@ class Stepper:
         """
         if lane.over:
             return np.zeros(self.m)
-        t = len(lane.actions) + 1
+        lane.t += 1
         if np.isnan(given).any():
-            lane.actions.append(given)
             lane.over = True
             return np.full(self.m, np.nan)
         if self.seeds_globals:
-            seed_globals(lane.seed, t)
+            seed_globals(lane.seed, lane.t)
         seen, reward, terminated, truncated, _ = lane.env.step(self.act(given))
-        lane.actions.append(given)
         lane.over = bool(terminated) or bool(truncated)
-        lane.observation = self._seen(seen, t)
+        lane.observation = self._seen(seen, lane.t)
         paid = np.asarray(reward, dtype=np.float64)
         if paid.shape != (self.m,):
-            got = f"{paid.shape[0]} in step {t}" if paid.ndim == 1 else f"shape {paid.shape} in step {t}"
+            got = f"{paid.shape[0]} in step {lane.t}" if paid.ndim == 1 else f"shape {paid.shape} in step {lane.t}"
             raise InputError(check.message(f"reward of {self.name}", f"have the declared {self.m} components", got))
         if not np.isfinite(paid).all():
-            raise InputError(check.message(f"reward of {self.name}", "be finite", f"{paid.tolist()} in step {t}"))
+            raise InputError(check.message(f"reward of {self.name}", "be finite", f"{paid.tolist()} in step {lane.t}"))
         return paid
 
     def _seen(self, seen: Any, t: int) -> Row:

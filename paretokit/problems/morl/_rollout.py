@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from paretokit.core import InputError, Lanes
 from paretokit.problems.morl._environment import Environment
+from paretokit.problems.morl._live import Live
 
 
 @dataclass
@@ -18,12 +19,12 @@ class Stand:
     """Where every lane stands.
 
     Attributes:
-        state: The environment's state `[P, N, ...]`.
+        state: The environment's state `[P, N, s]`, or live environments.
         elapsed: Steps made in the current episode, int64 `[P, N]`.
         accrued: Discounted reward of the current episode so far, float64 `[P, N, m]`.
     """
 
-    state: Any
+    state: Tensor | Live
     elapsed: Tensor
     accrued: Tensor
 

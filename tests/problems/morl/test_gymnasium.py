@@ -14,8 +14,10 @@ import torch
 from gymnasium import spaces
 
 from paretokit.core import CheckpointError, InputError, MissingPackageError, ParetoWarning, Rng, UnknownNameError
+from paretokit.core._serial import load_tree, save_tree
 from paretokit.problems.morl._environment import Continuous, Discrete
 from paretokit.problems.morl._gymnasium import GymnasiumEnvironment
+from paretokit.problems.morl._rollout import Stand
 
 NONE = torch.empty(0)
 
@@ -175,25 +177,48 @@ def test_actions_that_are_no_numbers_fail_their_lane_alone():
     move = env.step(state, torch.tensor([[[0.1], [torch.nan]]]), NONE)
     assert move.reward[0].isnan().all(-1).tolist() == [False, True]
     assert move.terminated.tolist() == [[False, True]]
-    assert env.step(env.clone(state), torch.zeros(1, 2, 1), NONE).terminated.tolist() == [[False, True]]
+    assert env.step(state.clone(), torch.zeros(1, 2, 1), NONE).terminated.tolist() == [[False, True]]
 
 
 @pytest.mark.parametrize("kind", [Walk, Global])
-def test_records_replay_and_clones_part_ways(kind):
+def test_states_replay_after_saving_and_loading(kind, tmp_path):
     env, run = env_of(kind), np.random.default_rng(1)
     before = globals_now()
     state = env.initial(rng(2, 3, 1))
-    for t in range(6):
+    for t in range(9):
         move = env.step(state, torch.from_numpy(run.integers(0, 3, (2, 3))), NONE)
         env.reset(state, move.terminated, rng(2, 3, 1, seed=t))
-    record = env.record(state)
-    twin, clone = env.restore(record), env.clone(state)
+    save_tree(tmp_path, "state", Stand(state, torch.zeros(2, 3), torch.zeros(2, 3, 2)))
+    twin = load_tree(tmp_path, "state", Stand).state
+    assert twin.lanes is None
     action = torch.from_numpy(run.integers(0, 3, (2, 3)))
     moves = [env.step(s, action, NONE) for s in (state, twin)]
     assert (moves[0].reward == moves[1].reward).all()
     assert (env.observe(state) == env.observe(twin)).all()
-    assert (env.observe(clone) == record.observations).all()  # the clone has not moved
     assert before == globals_now()
+
+
+def test_members_are_copied_and_part_ways():
+    env, run = env_of(Walk), np.random.default_rng(1)
+    state = env.initial(rng(3, 2, 1))
+    for _ in range(4):
+        env.step(state, torch.from_numpy(run.integers(0, 3, (3, 2))), NONE)
+    chosen = state[torch.tensor([2, 0, 2])].clone()
+    assert (env.observe(chosen) == env.observe(state)[[2, 0, 2]]).all()
+    env.step(state, torch.full((3, 2), 2), NONE)
+    kept = env.observe(chosen).clone()
+    move = env.step(chosen, torch.full((3, 2), 1), NONE)
+    still = ~move.terminated
+    assert (env.observe(chosen)[still][:, 0] == kept[still][:, 0]).all()
+
+
+def test_histories_hold_the_running_episodes_only():
+    env = env_of(lambda: Walk(cut=3))
+    state = env.initial(rng(1, 2, 1))
+    for t in range(20):
+        move = env.step(state, torch.ones(1, 2, dtype=torch.int64), NONE)
+        env.reset(state, move.terminated, rng(1, 2, 1, seed=t))
+    assert len(state.history) <= 3
 
 
 def test_members_see_the_same_alone_and_stacked_even_with_global_generators():
@@ -213,7 +238,7 @@ def test_what_does_not_replay_is_refused_by_name():
     with pytest.raises(
         CheckpointError, match=r"Walk does not replay: reset with seed \d+ and stepped 1 times, lane 0, 0"
     ):
-        env.restore(env.record(state))
+        env.restore(state.clone())
 
 
 def test_handles_that_are_gone_leave_their_environments_to_the_next():
