@@ -206,6 +206,22 @@ def test_the_table_knows_the_contract(name):
     assert move.terminated.dtype == torch.bool
 
 
+@pytest.mark.parametrize("name", [*VARIANTS, "mo-mountaincarcontinuous-v0", "water-reservoir-v0", "minecart-v0"])
+def test_all_tensors_stay_on_the_device(name):
+    # The meta device computes shapes and refuses to mix with CPU tensors, as CUDA does.
+    environment = tensor_environment(name, {}).to("meta")
+    start = torch.zeros(2, 3, environment.reset_noise, device="meta", dtype=torch.float64)
+    state = environment.initial(start)
+    discrete = hasattr(environment.actions, "n")
+    action = torch.zeros((2, 3) if discrete else (2, 3, 1), dtype=torch.int64 if discrete else None, device="meta")
+    noise = torch.zeros(2, 3, environment.step_noise, device="meta", dtype=torch.float64)
+    move = environment.step(state, action, noise)
+    mask = torch.zeros(2, 3, dtype=torch.bool, device="meta")
+    again = environment.reset(move.state, mask, start)
+    assert again.shape == state.shape
+    assert environment.observe(again).device.type == move.reward.device.type == "meta"
+
+
 def test_options_are_checked():
     with pytest.raises(InputError, match="`variant` must be one of .*did you mean 'timemove'"):
         MountainCar(variant="timemov")
