@@ -2,44 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import ContextVar
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-import torch
 from torch import Tensor
+
+from paretokit.core._threads import kernel_threads
 
 THREAD_WORK = 20_000  # entries of a stack above which a second thread pays (a hand-over takes some 30 us)
 
 
 LIGHT_WORK = 1_000_000  # entries of a light problem's generation below which torch's own threads only wait
-
-
-_ours: ContextVar[int] = ContextVar("threads that kernels may use while torch keeps to one", default=0)
-
-
-@contextlib.contextmanager
-def one_torch_thread(*, when: bool) -> Iterator[None]:
-    """Keep torch's operators on this thread inside the block.
-
-    After an operator has used several threads, the others spin for milliseconds, on cores that `over_members` needs.
-    """
-    threads = torch.get_num_threads()
-    if not when or threads == 1:
-        yield
-        return
-    token = _ours.set(threads)
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        _ours.reset(token)
 
 
 @lru_cache(maxsize=1)
@@ -62,7 +39,7 @@ def over_members(kernel: Callable[..., None], *stacks: Tensor, work: int) -> Non
     """
     members = len(stacks[0])
     arrays = columns(*stacks)
-    threads = min(members, _ours.get() or torch.get_num_threads()) if members * work > THREAD_WORK else 1
+    threads = min(members, kernel_threads()) if members * work > THREAD_WORK else 1
     if threads <= 1:
         kernel(*arrays)
         return

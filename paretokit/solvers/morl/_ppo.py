@@ -10,6 +10,7 @@ from torch import Tensor
 
 from paretokit.core import Lanes, Rng
 from paretokit.core import _check as check
+from paretokit.core._threads import kernel_threads, one_torch_thread
 from paretokit.nn import MLP, AdamState, Moments
 from paretokit.problems.morl._architecture import Surface
 from paretokit.problems.morl._morl import MORL
@@ -208,8 +209,10 @@ class PPO(Improver[PPOState]):
             rate: Learning rate, one number or one a member; the solver's unless given.
             floors: Bounds to keep meanwhile.
         """
-        data, batch = self.experience(problem, state, weights, floors)
-        seen = update(batch, state.networks, self.settings, rate=self.learning_rate if rate is None else rate)
+        with one_torch_thread(when=state.preference.device.type == "cpu"):  # small tensors, many operators
+            data, batch = self.experience(problem, state, weights, floors)
+            own = self.learning_rate if rate is None else rate
+            seen = update(batch, state.networks, self.settings, rate=own, threads=kernel_threads())
         rows = batch.log_probs.numel()
         state.spent.env_steps += rows
         state.spent.gradient_steps += self.epochs * self.minibatches * len(state.rngs)
