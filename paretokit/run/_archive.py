@@ -11,6 +11,7 @@ from paretokit.core import Evaluation, Front, Objective, Problem, maximize_of, n
 from paretokit.core import _check as check
 
 _LOG_BYTES = 1 << 28
+_FEW = 10  # rows that tell a run that fails from a candidate that does
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,15 +118,20 @@ def _contributions(points: Tensor) -> Tensor:
 class EvaluationLog:
     """What a run's problem was asked and answered, by member: the observer of `solve`.
 
-    Blocks are kept as they come and reduced to their non-dominated rows when they exceed a fixed number of bytes, so
-    memory stays bounded and the hot loop pays for a copy only. Nothing here depends on wall time.
+    Blocks are kept as they come, put together when a step ends, and reduced to their non-dominated rows when they
+    exceed a fixed number of bytes, so memory stays bounded and the hot loop pays for a copy only. Nothing here depends
+    on wall time.
 
     Attributes:
         n_members: Length P of the member axis (1 for a single run).
         x, values, violations: Blocks `[P, n, ...]`; values of infeasible rows are kept for `infeasible`.
         archives: The reduced part, one archive a member, or empty.
         evaluations: Rows seen a member.
-        failed: Members all of whose rows failed in one batch.
+        failed: Members all of whose rows failed in one step; in ten, where steps are of one row.
+        settled: Number of blocks from before the current step.
+        finite: Members with a row that did not fail since `failed` was looked at, or empty.
+        looked: Evaluations when `failed` was looked at.
+        held: Bytes of the blocks.
     """
 
     n_members: int
@@ -136,27 +142,36 @@ class EvaluationLog:
     archives: list[Archive] = field(default_factory=list)
     evaluations: int = 0
     failed: list[bool] = field(default_factory=list)
+    settled: int = 0
+    finite: list[bool] = field(default_factory=list)
+    looked: int = 0
+    held: int = 0
 
     def evaluated(self, x: Tensor, evaluation: Evaluation) -> None:
         """Take note of decisions `x [P, n, d]` (or `[n, d]`, or one row)."""
         p, m = self.n_members, evaluation.values.shape[-1]
-        if not self.failed:
-            self.failed = [False] * p
         rows = x.detach().reshape(p, -1, x.shape[-1])
         values = evaluation.values.detach().reshape(p, -1, m)
         n = rows.shape[1]
         if n == 0:
             return
         total = None if evaluation.violations is None else evaluation.total_violation.reshape(p, -1)
-        finite = torch.isfinite(values.sum(-1))
-        if not bool(finite.all()):
-            self.failed = [a or b for a, b in zip(self.failed, (~finite.any(1)).tolist(), strict=True)]
         self.x.append(rows.to("cpu", copy=True))
         self.values.append(values.to("cpu", copy=True))
         self.violations.append(None if total is None else total.to("cpu", copy=True))
         self.evaluations += n
-        if sum(b.nbytes for b in self.x) + sum(b.nbytes for b in self.values) > _LOG_BYTES:
+        self.held += self.x[-1].nbytes + self.values[-1].nbytes
+        if self.held > _LOG_BYTES:
             self._reduce()
+
+    def step_ended(self) -> None:
+        """Put the step's blocks together, and note the members all of whose rows failed in it."""
+        self._settle()
+        several = not self.values or self.values[-1].shape[1] > 1
+        if self.finite and (several or self.evaluations - self.looked >= _FEW):
+            before = self.failed or [False] * self.n_members
+            self.failed = [a or not b for a, b in zip(before, self.finite, strict=True)]
+            self.finite, self.looked = [], self.evaluations
 
     def archive(self, member: int = 0) -> Archive:
         """Return everything non-dominated that a member saw, in the order in which it was seen."""
@@ -168,10 +183,9 @@ class EvaluationLog:
 
     def join(self) -> None:
         """Put the blocks together (before they are saved); says nothing new."""
-        if len(self.x) > 1:
-            self.x, self.values = [torch.cat(self.x, 1)], [torch.cat(self.values, 1)]
-            kept = [block for block in self.violations if block is not None]
-            self.violations = [torch.cat(kept, 1) if kept else None]
+        self._settle()
+        self._join(0)
+        self.settled = len(self.x)
 
     def least_violating(self, member: int, count: int) -> tuple[Tensor, Tensor]:
         """Return up to `count` decisions with the least total violation, and those totals (unreduced log only)."""
@@ -186,10 +200,30 @@ class EvaluationLog:
         blocks = [block[member] for block in self.violations if block is not None]
         return torch.cat(blocks).unsqueeze(-1) if blocks else None
 
+    def _join(self, start: int) -> None:
+        """Put the blocks from a place on together."""
+        if len(self.x) - start > 1:
+            self.x[start:] = [torch.cat(self.x[start:], 1)]
+            self.values[start:] = [torch.cat(self.values[start:], 1)]
+            kept = [block for block in self.violations[start:] if block is not None]
+            self.violations[start:] = [torch.cat(kept, 1) if kept else None]
+
+    def _settle(self) -> None:
+        """Put the current step's blocks together, and note which members have a row in them that did not fail."""
+        if len(self.x) == self.settled:
+            return
+        self._join(self.settled)
+        whole = torch.isfinite(self.values[-1].sum(-1))
+        found = [True] * self.n_members if bool(whole.all()) else whole.any(1).tolist()
+        self.finite = [a or b for a, b in zip(self.finite, found, strict=True)] if self.finite else found
+        self.settled = len(self.x)
+
     def _reduce(self) -> None:
+        self._settle()
         reduced = [self.archive(p) for p in range(self.n_members)]
         row_bytes = self.x[0].shape[-1] * 8 + self.values[0].shape[-1] * 8
         most = max(1000, _LOG_BYTES // 2 // row_bytes // self.n_members)
         self.archives = [replace(a, capacity=most)._pruned() for a in reduced]
         self.archives = [replace(a, capacity=None) for a in self.archives]
         self.x, self.values, self.violations = [], [], []
+        self.settled = self.held = 0

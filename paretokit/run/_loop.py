@@ -126,6 +126,7 @@ class Loop:
                     error, status = raised, "failed"
                     break
                 record.iterations += 1
+                record.log.step_ended()
                 record.seconds = time.perf_counter() - begun
                 cost = self.solver.cost(state)
                 snapshot = self._snapshot(handle, state) if record.history.due() else None

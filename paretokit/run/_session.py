@@ -80,6 +80,7 @@ class Session:
         self._state = self._solver.tell(self.problem, self._state, evaluation)
         self._shape = None
         record = self._record
+        record.log.step_ended()
         record.iterations += 1
         snapshot = self._loop._snapshot(self.problem, self._state) if record.history.due() else None
         record.history.record(self._solver.cost(self._state), 0.0, {}, snapshot)

@@ -81,6 +81,28 @@ def test_log_stays_small_and_says_the_same_when_it_is_reduced(monkeypatch):
     assert logs[0].evaluations == logs[1].evaluations == 150
 
 
+def test_a_run_of_single_rows_fails_when_ten_of_them_do():
+    x = torch.zeros(2, 1, 3, dtype=torch.float64)
+    bad = torch.tensor([[[torch.nan, 0.0]], [[0.0, 0.0]]], dtype=torch.float64)
+    log = _archive.EvaluationLog(2, TWO)
+    for step in range(10):
+        assert not any(log.failed), step
+        log.evaluated(x, Evaluation(bad))
+        log.step_ended()
+    assert log.failed == [True, False]
+
+
+def test_a_step_of_several_calls_fails_as_a_whole_and_is_one_block():
+    x, good = torch.zeros(1, 1, 3, dtype=torch.float64), torch.zeros(1, 1, 2, dtype=torch.float64)
+    for values, failed in (([good, torch.nan * good], False), ([torch.nan * good] * 2, True)):
+        log = _archive.EvaluationLog(1, TWO)
+        for each in values:
+            log.evaluated(x, Evaluation(each))
+        assert (len(log.x), log.failed) == (2, [])
+        log.step_ended()
+        assert (len(log.x), log.evaluations, log.failed) == (1, 2, [failed])
+
+
 def test_memory_of_a_hundred_thousand_evaluations_stays_below_two_hundred_megabytes():
     log = _archive.EvaluationLog(1, (Objective("a"), Objective("b"), Objective("c")))
     x = Rng.from_seed(0).uniform(100, 12)
