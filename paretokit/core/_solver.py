@@ -149,7 +149,7 @@ class StackedSolver(Solver[State]):
 
 @runtime_checkable
 class AskTell(Protocol):
-    """A solver whose evaluations can happen outside Python: `step` is ask, evaluate, tell."""
+    """A solver whose evaluations can happen outside Python: `step` is ask, evaluate, tell, once or several times."""
 
     def ask(self, problem: Problem, state: Any) -> Tensor:
         """Return the decisions `[..., n, d]` to evaluate next; asking again returns the same ones."""

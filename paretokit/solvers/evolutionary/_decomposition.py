@@ -42,6 +42,11 @@ def scalarized(f: Tensor, ideal: Tensor, weights: Tensor, directions: Tensor, th
     return along + theta * total.sqrt()
 
 
+def unit_length(weights: Tensor) -> Tensor:
+    """Return weights `[n, m]` scaled to unit length."""
+    return weights / weights.square().sum(1, keepdim=True).sqrt()
+
+
 def _replace_plain(
     f: Tensor, v: Tensor, ideal: Tensor, weights: Tensor, directions: Tensor, neighbors: Tensor, owner: Tensor,
     theta: float, keep: Tensor,
@@ -78,7 +83,7 @@ def replaced(
         owner: Neighborhood that each new row belongs to `[P, c]`.
         theta: Penalty of PBI; negative for Tchebycheff.
     """
-    directions = weights / weights.square().sum(1, keepdim=True).sqrt()
+    directions = unit_length(weights)
     keep = torch.empty(len(f), len(weights), dtype=torch.int64, device=f.device)
     if f.device.type == "cpu" and KERNELS.worth():
         kernel = KERNELS.load().replace_stack

@@ -7,7 +7,8 @@ from paretokit.core._kernel import jit
 
 
 @jit("float64(float64[::1], float64[::1], float64[::1], float64[::1], float64)")
-def _scalar(f, ideal, weight, direction, theta):
+def scalar(f, ideal, weight, direction, theta):
+    """Return the scalarized value of one row."""
     m = f.shape[0]
     if theta < 0.0:
         most = abs(f[0] - ideal[0]) * weight[0]
@@ -37,7 +38,7 @@ def replace_stack(f, v, ideal, weights, directions, neighbors, owner, theta, kee
     for p in range(members):
         for k in range(n):
             keep[p, k] = k
-            held[k] = _scalar(f[p, k], ideal[p], weights[k], directions[k], theta)
+            held[k] = scalar(f[p, k], ideal[p], weights[k], directions[k], theta)
         for c in range(owner.shape[1]):
             row = n + c
             own = neighbors[owner[p, c]]
@@ -46,7 +47,7 @@ def replace_stack(f, v, ideal, weights, directions, neighbors, owner, theta, kee
                 old = v[p, keep[p, k]]
                 if v[p, row] > old:
                     continue
-                value = _scalar(f[p, row], ideal[p], weights[k], directions[k], theta)
+                value = scalar(f[p, row], ideal[p], weights[k], directions[k], theta)
                 if v[p, row] < old or value < held[k]:
                     keep[p, k] = row
                     held[k] = value

@@ -44,10 +44,21 @@ def shuffled(keys: Tensor, count: int, n: int) -> Tensor:
     Each permutation is a keyed bijection of the next power of two (affine maps and shifts), walked along its cycles
     until it lands below n, so any position can be asked for alone.
     """
+    numbers = -(-count // n)
+    positions = torch.arange(n, device=keys.device).expand(len(keys), numbers, n)
+    return _sent(positions, words(keys, 8 * numbers).reshape(-1, numbers, 8, 1), n).reshape(len(keys), -1)[:, :count]
+
+
+def places(keys: Tensor, begin: int, count: int, n: int) -> Tensor:
+    """Return entries `begin` … of the first permutation of `shuffled`, `[P, count]`, without the others."""
+    positions = torch.arange(begin, begin + count, device=keys.device).expand(len(keys), 1, count)
+    return _sent(positions, words(keys, 8).reshape(-1, 1, 8, 1), n).squeeze(1)
+
+
+def _sent(positions: Tensor, constants: Tensor, n: int) -> Tensor:
+    """Return where bijections with constants `[P, k, 8, 1]` send positions `[P, k, c]`."""
     bits = max(1, (n - 1).bit_length())
     mask, step = (1 << bits) - 1, (bits + 1) >> 1
-    numbers = -(-count // n)
-    constants = words(keys, 8 * numbers).reshape(-1, numbers, 8, 1).expand(-1, -1, -1, n)
 
     def scrambled(y: Tensor) -> Tensor:
         for j in range(4):
@@ -55,10 +66,10 @@ def shuffled(keys: Tensor, count: int, n: int) -> Tensor:
             y = y ^ (y >> step)
         return y
 
-    y = scrambled(torch.arange(n, device=keys.device).expand(len(keys), numbers, n))
+    y = scrambled(positions)
     while bool((outside := y >= n).any()):
         y = torch.where(outside, scrambled(y), y)
-    return y.reshape(len(keys), -1)[:, :count]
+    return y
 
 
 def distinct_pairs(drawn: Tensor, size: int) -> Tensor:

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from paretokit.core import Cost, Evaluation, Front, Lanes, ParetoError, Problem, Rng, StackedSolver, to_min
 from paretokit.core import _check as check
+from paretokit.core._threads import one_torch_thread
 from paretokit.solvers.evolutionary._draws import word
-from paretokit.solvers.evolutionary._members import LIGHT_WORK, one_torch_thread
+from paretokit.solvers.evolutionary._members import LIGHT_WORK
 from paretokit.solvers.evolutionary._variation import ROUNDS, Operators
 
 Memory = dict[str, Tensor]
@@ -31,7 +32,7 @@ class PopulationState:
         stderr: Standard errors `[P, n, m]`, where values are estimates.
         memory: What the method keeps beside (crowding, ideal point, …), each `[P, ...]`.
         asked: Decisions that wait for their evaluation `[P, c, d]`.
-        step: Number of generations evaluated.
+        step: Number of times that something was told (of generations, in most solvers).
         evaluations: Rows evaluated, of one member.
     """
 
@@ -159,12 +160,15 @@ class Genetic(StackedSolver[PopulationState]):
         members, d = len(state.keys), problem.space.dim
         cells = members * max(self.size(problem), 1) * d
         with one_torch_thread(when=problem.light and cells < LIGHT_WORK and state.x.device.type == "cpu"):
-            asked = self.ask(problem, state)
-            lanes = None
-            if not problem.deterministic:
-                noise = word(word(state.keys, 2 * state.step), -1)
-                lanes = Lanes(tuple(Rng(key % (1 << 64)) for key in noise.tolist()))
-            return self.tell(problem, state, problem.evaluate(asked, lanes))
+            return self.tell(problem, state, self.evaluated(problem, state))
+
+    def evaluated(self, problem: Problem, state: PopulationState) -> Evaluation:
+        """Return the evaluation of the asked decisions, the noise from the members' own lanes."""
+        asked = self.ask(problem, state)
+        if problem.deterministic:
+            return problem.evaluate(asked)
+        noise = word(word(state.keys, 2 * state.step), -1)
+        return problem.evaluate(asked, Lanes(tuple(Rng(key % (1 << 64)) for key in noise.tolist())))
 
     def population(self, state: PopulationState) -> Tensor:
         """Return each member's values `[P, n, m]` in the user's senses; infeasible and failed rows are NaN."""

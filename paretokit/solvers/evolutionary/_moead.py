@@ -8,8 +8,9 @@ from typing import Literal, final
 import torch
 from torch import Tensor
 
-from paretokit.core import Problem
+from paretokit.core import Evaluation, Problem
 from paretokit.core import _check as check
+from paretokit.core._threads import one_torch_thread
 from paretokit.solvers.evolutionary._decomposition import replaced
 from paretokit.solvers.evolutionary._directions import (
     Given,
@@ -20,8 +21,11 @@ from paretokit.solvers.evolutionary._directions import (
     misfit,
     neighborhoods,
 )
-from paretokit.solvers.evolutionary._draws import distinct_pairs, shuffled, unit, word, words
+from paretokit.solvers.evolutionary._draws import distinct_pairs, places, unit, word, words
 from paretokit.solvers.evolutionary._genetic import Genetic, Memory, PopulationState, check_variation, operators
+from paretokit.solvers.evolutionary._members import LIGHT_WORK
+from paretokit.solvers.evolutionary._sweep import KERNELS as FUSED
+from paretokit.solvers.evolutionary._sweep import Sweep, bounds, compilable
 from paretokit.solvers.evolutionary._variation import bred
 
 
@@ -40,8 +44,9 @@ class MOEAD(Genetic):
         decomposition: "tchebycheff", "pbi", or "auto": Tchebycheff for two objectives, PBI beyond.
         theta: Penalty of PBI for the distance from the direction.
         n_neighbors: Size T of a neighborhood, the subproblem itself included.
-        n_offspring: Children c a step; by default a twentieth of the subproblems, rounded up. Fewer spread improvements
-            sooner, more are evaluated faster.
+        n_offspring: Children c that are bred and evaluated together. 1 is the authors' order, in which every child
+            profits from the one before; more spread improvements later, and pay where a problem evaluates many rows in
+            little more than the time of one.
         neighbor_mating_prob: Probability that parents come from the neighborhood.
         crossover_prob: Probability that a mating crosses at all.
         crossover_var_prob: Probability that it crosses a variable.
@@ -50,11 +55,14 @@ class MOEAD(Genetic):
         mutation_var_prob: Probability that it mutates a variable; min(1/2, 1/d) by default.
         mutation_eta: Distribution index of the mutation.
 
-    Cost: O(c T m) a step of c children.
+    A step is a sweep: one child of each of the n subproblems, in random order, c of them at a time. `ask` and `tell`
+    deal in those c children.
+
+    Cost: O(T m) a child, beside its breeding in O(d) and its evaluation.
 
     Zhang and Li (2007), "MOEA/D: a multiobjective evolutionary algorithm based on decomposition", IEEE TEVC 11(6).
-    The authors breed and evaluate one child at a time (`n_offspring` 1); here a step breeds a twentieth of a sweep
-    over the subproblems together, in random order, so that it can be evaluated in one batch.
+    The authors visit subproblems in their order and mutate every child; here, as in pymoo, the order is random and a
+    tenth of the children is not mutated at all.
     """
 
     reference_directions: Given = None
@@ -62,7 +70,7 @@ class MOEAD(Genetic):
     decomposition: Literal["auto", "tchebycheff", "pbi"] = "auto"
     theta: float = 5.0
     n_neighbors: int = 20
-    n_offspring: int | None = None
+    n_offspring: int = 1
     neighbor_mating_prob: float = 0.9
     crossover_prob: float = 1.0
     crossover_var_prob: float = 0.5
@@ -79,8 +87,7 @@ class MOEAD(Genetic):
         check.one_of(("auto", "tchebycheff", "pbi"), decomposition=self.decomposition)
         check.at_least(0, theta=self.theta)
         check.at_least(2, n_neighbors=self.n_neighbors)
-        if self.n_offspring is not None:
-            check.at_least(1, n_offspring=self.n_offspring)
+        check.at_least(1, n_offspring=self.n_offspring)
         check.probability(neighbor_mating_prob=self.neighbor_mating_prob)
         check_variation(self)
 
@@ -100,10 +107,31 @@ class MOEAD(Genetic):
         """Return the number of subproblems."""
         return len(self.weights(problem))
 
+    def step(self, problem: Problem, state: PopulationState) -> PopulationState:
+        """Return the state one sweep later, changed in place; the first step evaluates the first population."""
+        cells = len(state.keys) * (self.n_offspring if state.step else self.size(problem)) * problem.space.dim
+        parts = self._parts(problem)
+        with one_torch_thread(when=problem.light and cells < LIGHT_WORK and state.x.device.type == "cpu"):
+            sweep = None
+            while True:
+                evaluation = self.evaluated(problem, state)
+                if sweep is None:
+                    sweep = self._sweep(problem, state)
+                self._take(problem, state, evaluation, sweep)
+                if (state.step - 1) % parts == 0:
+                    return state
+
+    def tell(self, problem: Problem, state: PopulationState, evaluation: Evaluation) -> PopulationState:
+        """Return the state, changed in place, after the asked decisions were evaluated (values `[P, c, m]`)."""
+        if state.asked is None:
+            self.ask(problem, state)
+        self._take(problem, state, evaluation, self._sweep(problem, state))
+        return state
+
     def breed(self, problem: Problem, state: PopulationState, keys: Tensor) -> Tensor:
         """Return one child of each subproblem whose turn it is."""
         near, n = self._neighborhood(problem).to(state.x.device), state.x.shape[1]
-        owner = self._owner(state, n)
+        owner = self._owner(problem, state)
         count, reach = owner.shape[1], near.shape[1]
         drawn = words(word(keys, 10), 3 * count).reshape(-1, count, 3)
         local = torch.take_along_dim(near[owner], distinct_pairs(drawn[..., :2], reach), 2)
@@ -119,24 +147,50 @@ class MOEAD(Genetic):
         seen = torch.where(torch.isfinite(v).unsqueeze(-1), f, torch.inf).amin(1)
         ideal = torch.minimum(state.memory["ideal"], seen) if state.memory else seen
         weights = self.weights(problem).to(f)
-        n = len(weights)
         if state.step:
-            near, owner = self._neighborhood(problem).to(f.device), self._owner(state, n)
+            near, owner = self._neighborhood(problem).to(f.device), self._owner(problem, state)
         else:  # given rows beyond one a subproblem may go anywhere
-            near = torch.arange(n, device=f.device).unsqueeze(0)
-            owner = near.new_zeros(len(f), f.shape[1] - n)
-        if self.decomposition == "auto":
-            theta = -1.0 if problem.n_objectives <= 2 else self.theta
-        else:
-            theta = self.theta if self.decomposition == "pbi" else -1.0
-        return replaced(f, v, ideal, weights, near, owner, theta=theta), {"ideal": ideal}
+            near = torch.arange(len(weights), device=f.device).unsqueeze(0)
+            owner = near.new_zeros(len(f), f.shape[1] - len(weights))
+        return replaced(f, v, ideal, weights, near, owner, theta=self._theta(problem)), {"ideal": ideal}
 
-    def _owner(self, state: PopulationState, n: int) -> Tensor:
-        """Return the subproblems of this step's children `[P, c]`: the next ones of a random order, sweep by sweep."""
-        parts = -(-n // min(self.n_offspring or -(-n // 20), n))
-        sweep, part = divmod(state.step - 1, parts)
-        order = shuffled(word(word(state.keys, -3), sweep), n, n)
-        return order[:, n * part // parts : n * (part + 1) // parts].contiguous()
+    def _take(self, problem: Problem, state: PopulationState, evaluation: Evaluation, sweep: Sweep | None) -> None:
+        """Change the state in place, so that it is whole between any two children."""
+        if sweep is not None and state.step and evaluation.stderr is None:
+            sweep.told(problem, state, evaluation)
+        else:
+            vars(state).update(vars(FUSED.plain(Genetic.tell, self, problem, state, evaluation)))
+
+    def _sweep(self, problem: Problem, state: PopulationState) -> Sweep | None:
+        """Return what the compiled call needs, where it pays."""
+        ops = operators(self, problem, eliminate_duplicates=False)
+        if not compilable(state, ops):
+            return None
+        return Sweep(
+            state.signs,
+            self.weights(problem),
+            self._neighborhood(problem),
+            theta=self._theta(problem),
+            parts=self._parts(problem),
+            mating_prob=self.neighbor_mating_prob,
+            ops=ops,
+        )
+
+    def _theta(self, problem: Problem) -> float:
+        """Return the penalty of PBI, or -1 for Tchebycheff."""
+        if self.decomposition == "auto":
+            return -1.0 if problem.n_objectives <= 2 else self.theta
+        return self.theta if self.decomposition == "pbi" else -1.0
+
+    def _parts(self, problem: Problem) -> int:
+        """Return how many times a sweep asks."""
+        return -(-self.size(problem) // self.n_offspring)
+
+    def _owner(self, problem: Problem, state: PopulationState) -> Tensor:
+        """Return the subproblems of the asked children `[P, c]`: the next ones of a random order, sweep by sweep."""
+        n = self.size(problem)
+        sweep, begin, end = bounds(n, self._parts(problem), state.step)
+        return places(word(word(state.keys, -3), sweep), begin, end - begin, n)
 
     def _neighborhood(self, problem: Problem) -> Tensor:
         return neighborhoods(self.reference_directions, self.partitions, problem.n_objectives, self.n_neighbors)
