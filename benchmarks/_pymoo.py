@@ -10,7 +10,7 @@ from pymoo.algorithms.moo import moead, nsga2, nsga3, sms
 from pymoo.core.problem import Problem as PymooProblem
 
 from paretokit import solvers
-from paretokit.core import Problem, to_min
+from paretokit.core import Problem, Rng, to_min
 from paretokit.solvers.evolutionary._directions import directions_of
 
 SOLVERS = ("NSGA2", "NSGA3", "MOEAD", "SMSEMOA")
@@ -41,10 +41,15 @@ def ours(solver: str) -> Any:
 
 
 class Wrapped(PymooProblem):
-    """A real-valued paretokit problem as pymoo sees it, everything minimized."""
+    """A real-valued paretokit problem as pymoo sees it, everything minimized.
+
+    It calls the formula without the checks of `evaluate`, which would add a tenth to pymoo's MOEA/D: that one asks for
+    a row at a time.
+    """
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
+        self.rng = Rng.from_seed(0)
         super().__init__(
             n_var=problem.space.dim,
             n_obj=problem.n_objectives,
@@ -54,7 +59,8 @@ class Wrapped(PymooProblem):
         )
 
     def _evaluate(self, x: np.ndarray, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
-        evaluation = self.problem.evaluate(torch.from_numpy(np.ascontiguousarray(x, dtype=np.float64)))
+        rows = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float64))
+        evaluation = self.problem._evaluate(rows, self.rng)
         out["F"] = to_min(evaluation.values, self.problem.objectives).numpy()
         if evaluation.violations is not None:
             out["G"] = evaluation.violations.numpy()

@@ -28,7 +28,7 @@ from paretokit.indicators import hypervolume
 from paretokit.run import Budget, solve_many
 
 ROOM = "paretokit.solvers.evolutionary."
-KERNELS = ("_variation", "_crowding", "_niching", "_decomposition", "_shedding", "_generation")
+KERNELS = ("_variation", "_crowding", "_niching", "_decomposition", "_shedding", "_generation", "_sweep")
 
 
 @dataclass
