@@ -72,8 +72,8 @@ class Engine:
         fields: Arrays to carry.
         threads: At most so many; None takes torch's number at construction.
 
-    Errors of the physics itself (a full arena) end the process, as MuJoCo's do outside its bindings; a diverged lane
-    is reset to the model's first pose by MuJoCo, as in Gymnasium.
+    Errors of the physics itself (a full arena) end the process, as MuJoCo's do outside its bindings. A diverged lane
+    is reset to the model's first pose by MuJoCo, which also notes it in a file of its own, as in Gymnasium.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Engine:
         self._scratch = [self._new()]
         self._first = (self._scratch[0].data.qpos.copy(), self._scratch[0].data.qvel.copy())
         self._pool: ThreadPoolExecutor | None = None
-        self._owner = 0
+        self._owner = (0, 0)  # process and blocks
         self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -194,9 +194,8 @@ class Engine:
 
     def _threads(self, blocks: int) -> ThreadPoolExecutor:
         # A forked child inherits the pool but none of its threads.
-        stale = self._pool is None or self._owner != os.getpid() or self._pool._max_workers < blocks - 1
-        if stale:
+        if self._pool is None or self._owner != (os.getpid(), blocks):
             self._pool = ThreadPoolExecutor(blocks - 1, thread_name_prefix="paretokit-mujoco")
-            self._owner = os.getpid()
+            self._owner = (os.getpid(), blocks)
         assert self._pool is not None
         return self._pool
