@@ -46,14 +46,14 @@ class _Tables:
         bit: The bit of the shape there (1 << number), of the goal (1 << 12), or 0.
         pays: `[676, 3]`, float64, for a bit that is new.
         places: Row and column by cell, float32 `[169, 2]`.
-        shifts: 0 … 11.
+        flags: By the flags' bits, float32 `[4096, 12]`.
     """
 
     cell: Tensor
     bit: Tensor
     pays: Tensor
     places: Tensor
-    shifts: Tensor
+    flags: Tensor
 
 
 @final
@@ -109,7 +109,7 @@ class FourRoom(Environment):
             bit=torch.tensor(bit, device=self.device),
             pays=torch.tensor(pays, dtype=torch.float64, device=self.device),
             places=cells.to(self.device, torch.float32),
-            shifts=torch.arange(_COUNT, device=self.device),
+            flags=digits(*(2,) * _COUNT).flip(-1).to(self.device, torch.float32),
         )
 
     def initial(self, noise: Tensor) -> Tensor:
@@ -134,8 +134,9 @@ class FourRoom(Environment):
         """Return row, column and flags of states, float32 `[P, N, 14]`."""
         tables = self._tables
         cell, flags = state.unbind(-1)
-        places = tables.places.index_select(0, cell.reshape(-1)).view(*cell.shape, 2)
-        return torch.cat([places, ((flags.unsqueeze(-1) >> tables.shifts) & 1).to(torch.float32)], -1)
+        places = tables.places.index_select(0, cell.reshape(-1))
+        collected = tables.flags.index_select(0, flags.reshape(-1))
+        return torch.cat([places, collected], -1).view(*cell.shape, -1)
 
     def state_index(self, observation: Tensor) -> Tensor:
         """Return the number `[P, N]` of observations `[P, N, 14]`."""
