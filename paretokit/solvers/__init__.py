@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from paretokit.solvers.evolutionary._random import QuasiRandomSearch, RandomSearch
     from paretokit.solvers.evolutionary._smsemoa import SMSEMOA
     from paretokit.solvers.morl._cmorl import CMORL
+    from paretokit.solvers.morl._conditioned_ppo import ConditionedPPO
     from paretokit.solvers.morl._morld import MORLD
     from paretokit.solvers.morl._multi_policy_q import MultiPolicyQ
 
@@ -33,6 +34,7 @@ __all__ = [
     "NSGA2",
     "NSGA3",
     "SMSEMOA",
+    "ConditionedPPO",
     "MultiPolicyQ",
     "PygmoSolver",
     "PymooSolver",

@@ -30,6 +30,7 @@ _ROOM = "paretokit.solvers.evolutionary."
 
 NATIVE: Mapping[str, str] = {
     "CMORL": "paretokit.solvers.morl._cmorl:CMORL",
+    "ConditionedPPO": "paretokit.solvers.morl._conditioned_ppo:ConditionedPPO",
     "MOEAD": _ROOM + "_moead:MOEAD",
     "MORLD": "paretokit.solvers.morl._morld:MORLD",
     "MultiPolicyQ": "paretokit.solvers.morl._multi_policy_q:MultiPolicyQ",
