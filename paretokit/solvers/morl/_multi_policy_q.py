@@ -220,7 +220,9 @@ class MultiPolicyQ(Solver[MultiPolicyQState]):
             found = seen.pareto_set(discount=discount, horizon=horizon, capacity=self.set_capacity)
         if found is None or not len(found.choice):
             found = seen.convex_set(discount=discount, horizon=horizon)
-        choice = seen.tables(found.choice)
+        tables = seen.tables(found.choice)
+        first = {row.numpy().tobytes(): i for i, row in reversed(list(enumerate(tables.clamp_min(0))))}
+        choice = tables[sorted(first.values())]
         rows = choice.clamp_min(0)
         known = {row.numpy().tobytes(): i for i, row in enumerate(state.choice.clamp_min(0))}
         origin = torch.tensor([known.get(row.numpy().tobytes(), -1) for row in rows])
