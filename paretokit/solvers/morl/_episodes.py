@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from paretokit.core._kernel import KernelModule
 from paretokit.problems.morl._environment import Environment
 from paretokit.problems.morl._lookup import Lookup
 from paretokit.problems.morl._network import NetworkWiring
-from paretokit.problems.morl._rollout import Step, begin, noise_of, rollout
+from paretokit.problems.morl._rollout import Act, Step, begin, noise_of, rollout
 
 KERNELS = KernelModule("paretokit.solvers.morl._episodes_kernels", compile_seconds=8.0)
 MOST_STATES = 100_000  # of an environment whose tables are copied for the compiled twin
@@ -158,8 +159,8 @@ class World:
 class Play:
     """How episodes are played: environment, policies' wiring, measure.
 
-    Which of the twins runs depends on nothing but the problem, so that a seed's numbers never depend on the clock: an
-    environment that is one table is always worth the compiler to those who train on whole episodes.
+    Which of the twins runs depends on nothing but problem and device, so that a seed's numbers never depend on the
+    clock: training on whole episodes is long enough to be worth the compiler.
 
     Attributes:
         environment: What is stepped.
@@ -194,45 +195,40 @@ class Play:
         if self.world is not None and rows.device.type == "cpu":
             out = self.compiled(rows, lanes, t)
         else:
-            out = self.plain(rows, lanes, t)
+            out = self.plain(rows, lanes, t, act=self.compiled_act if rows.device.type == "cpu" else self.plain_act)
         if not bool(torch.isfinite(out.returns).all()):
             raise InputError(
                 f"`reward` of {self.environment.id} must be finite; got an episode that returns NaN or inf"
             )
         return out
 
-    def plain(self, rows: Tensor, lanes: Lanes, t: int) -> Episodes:
+    def plain(
+        self, rows: Tensor, lanes: Lanes, t: int, *, act: Callable[[Tensor, Tensor], Act] | None = None
+    ) -> Episodes:
         """Return the episodes through the package's rollout loop.
 
-        Policies act in float64 here, so that the compiled twin, whose hyperbolic tangent differs in the last bit, draws
-        the same actions.
+        Args:
+            rows: Policies.
+            lanes: One source a member.
+            t: Number of the call.
+            act: `plain_act`, or `compiled_act` on the processor; the former unless given.
         """
-        n, device, m = self.episodes, rows.device, self.environment.n_objectives
-        exact = rows.detach().to(torch.float64)
-        alive = torch.ones(len(rows), n, dtype=torch.bool, device=device)
-        lengths = torch.zeros(len(rows), n, dtype=torch.int64, device=device)
-        total = torch.zeros(len(rows), n, m, dtype=torch.float64, device=device)
+        n, device = self.episodes, rows.device
         noise = lanes.child("actions", t).uniform(self.horizon, n, 1, device=device)
-        seen: list[tuple[Tensor, Tensor, Tensor]] = []
+        going = torch.ones(len(rows), n, dtype=torch.bool, device=device)
+        seen: list[Step] = []
 
-        def act(observation: Tensor, accrued: Tensor, t: int) -> Tensor:
-            return self.wiring.act(exact, observation, accrued, noise[:, t])
-
-        def record(t: int, step: Step) -> bool:
-            nonlocal alive, lengths, total
-            here = alive.unsqueeze(-1)
-            accrued, action = torch.where(here, step.accrued, 0.0), torch.where(alive, step.action, 0)
-            seen.append((torch.where(here, step.observation, 0.0), accrued, action))
-            total = total + torch.where(here, self.discount**t * step.reward, 0.0)
-            lengths = lengths + alive
-            alive = alive & ~(step.terminated | step.truncated)
-            return not bool(alive.any())
+        def record(t: int, step: Step) -> bool:  # noqa: ARG001 - the loop's signature
+            nonlocal going
+            seen.append(step)
+            going = going & ~step.terminated
+            return not bool(going.any())
 
         with torch.no_grad():
             rollout(
                 self.environment,
                 begin(self.environment, lanes.child("begin", t), n, device),
-                act,
+                (act or self.plain_act)(rows, noise),
                 steps=self.horizon,
                 noise=noise_of(self.environment, lanes.child("environment", t), self.horizon, n, device),
                 horizon=self.horizon,
@@ -240,8 +236,54 @@ class Play:
                 record=record,
                 restart=False,
             )
-        observations, accrued, actions = (torch.stack(part, 2) for part in zip(*seen, strict=True))
-        return Episodes(self.wiring, rows, observations, accrued, actions, lengths, total)
+        return self._episodes(rows, seen)
+
+    def _episodes(self, rows: Tensor, seen: list[Step]) -> Episodes:
+        """Return the steps of lanes that ran on after their ends as episodes that stop there."""
+        ended = torch.stack([step.terminated for step in seen], 2)
+        over = ended.cumsum(2) - ended.to(torch.int64) > 0
+        gains = self.discount ** torch.arange(len(seen), dtype=torch.float64, device=rows.device)
+        reward = torch.stack([step.reward for step in seen], 2).masked_fill(over.unsqueeze(-1), 0.0)
+        return Episodes(
+            wiring=self.wiring,
+            rows=rows,
+            observations=torch.stack([step.observation for step in seen], 2).masked_fill(over.unsqueeze(-1), 0.0),
+            accrued=torch.stack([step.accrued for step in seen], 2).masked_fill(over.unsqueeze(-1), 0.0),
+            actions=torch.stack([step.action for step in seen], 2).masked_fill(over, 0),
+            lengths=(~over).sum(2),
+            returns=(gains.view(-1, 1) * reward).sum(2),
+        )
+
+    def plain_act(self, rows: Tensor, noise: Tensor) -> Act:
+        """Return how the policies act for `noise [P, T, N, 1]`, in float64 so that the compiled twin does the same."""
+        exact = rows.detach().to(torch.float64)
+
+        def act(observation: Tensor, accrued: Tensor, t: int) -> Tensor:
+            return self.wiring.act(exact, observation, accrued, noise[:, t])
+
+        return act
+
+    def compiled_act(self, rows: Tensor, noise: Tensor) -> Act:
+        """Return the same with one call for all members and lanes."""
+        wiring = self.wiring
+        body = rows.detach()[:, : wiring.n_body].to(torch.float64).contiguous().numpy()
+        sizes, relu = np.asarray(wiring.mlp.sizes, np.int64), wiring.mlp.activation == "relu"
+        chance, kernel = noise.squeeze(-1).transpose(0, 1).contiguous().numpy(), KERNELS.load().act
+
+        def act(observation: Tensor, accrued: Tensor, t: int) -> Tensor:
+            action = torch.empty(observation.shape[:2], dtype=torch.int64)
+            kernel(
+                body,
+                sizes,
+                relu,
+                observation.contiguous().numpy(),
+                accrued.contiguous().numpy(),
+                chance[t],
+                action.numpy(),
+            )
+            return action
+
+        return act
 
     def compiled(self, rows: Tensor, lanes: Lanes, t: int) -> Scores:
         """Return the episodes of an environment that is one table, played and differentiated in one call."""

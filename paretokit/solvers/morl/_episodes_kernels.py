@@ -62,6 +62,51 @@ def backward(row, sizes, relu, h, delta, out):
                 delta[layer, a] *= 1.0 - h[layer, a] * h[layer, a]
 
 
+@jit("UniTuple(float64, 2)(float64[::1], float64[::1])")
+def softmax(logits, p):
+    """Fill probabilities; return the largest logit and the sum of exponentials below it."""
+    most, total = logits[0], 0.0
+    for i in range(1, logits.shape[0]):
+        most = max(most, logits[i])
+    for i in range(logits.shape[0]):
+        p[i] = np.exp(logits[i] - most)
+        total += p[i]
+    for i in range(logits.shape[0]):
+        p[i] /= total
+    return most, total
+
+
+@jit("int64(float64[::1], float64)")
+def choose(p, u):
+    """Return the action of a uniform number by inverse transform."""
+    whole, share = 0.0, 0.0
+    for i in range(p.shape[0]):
+        whole += p[i]
+    for i in range(p.shape[0] - 1):
+        share += p[i]
+        if share >= u * whole:
+            return i
+    return p.shape[0] - 1
+
+
+@jit(
+    "void(float64[:, ::1], int64[::1], boolean, float32[:, :, ::1], float64[:, :, ::1], float64[:, ::1], int64[:, ::1])"
+)
+def act(rows, sizes, relu, observation, accrued, chance, action):
+    """Fill sampled actions `[P, N]` for observations `[P, N, o]` and accrued rewards `[P, N, m]`."""
+    last, o, m = sizes.shape[0] - 1, observation.shape[2], accrued.shape[2]
+    h, p_action = np.empty((last + 1, sizes.max())), np.empty(sizes[-1])
+    for p in range(action.shape[0]):
+        for e in range(action.shape[1]):
+            for j in range(o):
+                h[0, j] = observation[p, e, j]
+            for j in range(m):
+                h[0, o + j] = accrued[p, e, j]
+            forward(rows[p], sizes, relu, h)
+            softmax(h[last, : sizes[-1]], p_action)
+            action[p, e] = choose(p_action, chance[p, e])
+
+
 @jit(
     "void(float64[:, ::1], int64[::1], boolean, float64[:, ::1],"
     " Tuple((int64[::1], float64[:, ::1], boolean[::1], float64[:, ::1], int64, int64)),"
@@ -85,20 +130,8 @@ def episodes(rows, sizes, relu, observations, world, keys, settings, discount, o
                 h[0, :o] = observations[s]
                 h[0, o : o + m] = gains
                 forward(rows[p], sizes, relu, h)
-                most, total = h[last, :n_actions].max(), 0.0
-                for i in range(n_actions):
-                    p_action[i] = np.exp(h[last, i] - most)
-                    total += p_action[i]
-                whole = 0.0
-                for i in range(n_actions):
-                    p_action[i] /= total
-                    whole += p_action[i]
-                u, share, action = uniform(keys[1][p], t * n + e), 0.0, n_actions - 1
-                for i in range(n_actions - 1):
-                    share += p_action[i]
-                    if share >= u * whole:
-                        action = i
-                        break
+                most, total = softmax(h[last, :n_actions], p_action)
+                action = choose(p_action, uniform(keys[1][p], t * n + e))
                 for i in range(n_actions):
                     delta[last, i] = (1.0 if i == action else 0.0) - p_action[i]
                 backward(rows[p], sizes, relu, h, delta, score[p, e])

@@ -132,6 +132,22 @@ def test_the_compiled_episodes_and_their_gradients_are_the_rollout_loop_s(enviro
     assert torch.allclose(plain.gradient(weights), compiled.gradient(weights), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("hidden", [(50,), (8, 5)])
+def test_the_compiled_policies_act_as_the_plain_ones(hidden):
+    problem = MORL(Walk()).to(dtype=torch.float64)
+    solver = EUPG(episodes=6, hidden=hidden)
+    state = solver.start(problem, lanes_of(4), corners(4))
+    state.parameters.mul_(3)
+    rows, play = solver.rows(problem, state), state.play
+    plain = play.plain(rows, lanes_of(4), 7, act=play.plain_act)
+    compiled = play.plain(rows, lanes_of(4), 7, act=play.compiled_act)
+    for name in ("lengths", "actions", "returns", "accrued", "observations"):
+        assert torch.equal(getattr(plain, name), getattr(compiled, name))
+    assert plain.lengths.min() < plain.lengths.max()
+    # What was accrued before each step, and in all, follows from the observations that pay.
+    assert torch.equal(plain.accrued[:, :, 0], torch.zeros(4, 6, 2, dtype=torch.float64))
+
+
 @pytest.mark.parametrize("environment", [DeepSeaTreasure(), Fair(), Walk()], ids=lambda e: e.id)
 def test_members_equal_separate_runs(environment):
     problem = MORL(environment).to(dtype=torch.float64)
