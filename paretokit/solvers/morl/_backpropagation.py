@@ -39,14 +39,14 @@ def backward(
     for i in range(len(layers) - 1, -1, -1):
         if into is not None:
             weight, bias = into[i]
-            weight.copy_(torch.bmm(slope.transpose(1, 2), kept[i]))
+            torch.bmm(slope.transpose(1, 2), kept[i], out=weight)
             torch.sum(slope, 1, keepdim=True, out=bias)
         if i > 0:
             slope = torch.bmm(slope, layers[i][0])
             if mlp.activation == "tanh":
                 slope = slope.mul_(1 - kept[i].square())
             else:
-                slope = torch.ops.aten.threshold_backward(slope, kept[i], 0)
+                torch.ops.aten.threshold_backward.grad_input(slope, kept[i], 0, grad_input=slope)
     if columns == 0:
         return None
     return torch.bmm(slope, layers[0][0][:, :, -columns:])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from paretokit.core import Lanes
+from paretokit.core._threads import kernel_threads, one_torch_thread
 from paretokit.problems.morl._morl import MORL
 from paretokit.problems.morl._rollout import Step, noise_of, require_finite, rollout
 from paretokit.solvers.morl._sac_heads import head_of
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from paretokit.solvers.morl._sac import SAC, SACState
 
 BLOCK = 16  # updates whose numbers are drawn together
+MOST_TOGETHER = 8  # members in one batched product; more leave the caches
 
 
 class Training:
@@ -32,7 +35,7 @@ class Training:
     def __init__(self, solver: SAC, problem: MORL, state: SACState, weights: Tensor) -> None:
         self.solver, self.problem, self.state = solver, problem, state
         self.env, self.device = problem.env.to(problem.device), problem.device
-        networks = state.networks
+        networks, members = state.networks, len(state.rngs)
         self.dtype = networks.actor.dtype
         self.weights = weights.to(self.device, self.dtype)
         self.wiring, self.lanes = solver.wiring(problem), Lanes(state.rngs)
@@ -43,11 +46,30 @@ class Training:
         self.scale = None if moments is None else moments.scale.to(self.dtype).unsqueeze(1)
         self.unit = state.rewards.unit.to(self.dtype).unsqueeze(1) if solver.normalize_rewards else None
         self.layers = self.wiring.mlp.layers(networks.actor)
-        self.learner = Learner(networks, self.wiring.mlp, solver.critic(self.env), head=self.head, rule=self.rule)
+        self.threads = min(kernel_threads(), members) if self.device.type == "cpu" else 1
+        groups = max(self.threads, -(-members // MOST_TOGETHER))
+        self.parts = [slice(members * g // groups, members * (g + 1) // groups) for g in range(groups)]
+        critic = solver.critic(self.env)
+        self.learners = [
+            Learner(networks.part(part), self.wiring.mlp, critic, head=self.head, rule=self.rule) for part in self.parts
+        ]
+        self.pool: ThreadPoolExecutor | None = None
         self.block, self.uniform, self.normal = -1, torch.empty(0), torch.empty(0)
 
     def run(self, steps: int) -> None:
-        """Make time steps in every lane, with their updates, and renew the statistics."""
+        """Make time steps in every lane, with their updates, and renew the statistics.
+
+        Groups of members learn in threads of their own, torch's operators keeping to one thread each: no operator
+        waits for another core, and a group's networks stay in the core's cache.
+        """
+        with one_torch_thread(when=self.threads > 1):
+            if self.threads == 1:
+                self._run(steps)
+                return
+            with ThreadPoolExecutor(self.threads - 1, initializer=torch.set_num_threads, initargs=(1,)) as self.pool:
+                self._run(steps)
+
+    def _run(self, steps: int) -> None:
         state, n = self.state, self.solver.n_envs
         own = self.lanes.child("rollout", state.steps)
         deviates = self.wiring.deviates(own.child("actions"), steps, n, self.device)
@@ -127,9 +149,22 @@ class Training:
             noise=self.normal[:, at],
         )
         state.updates += 1
-        self.learner.update(batch, state.updates)
+        self._learn([batch.part(part) for part in self.parts])
         acted = self.rule.policy_delay if state.updates % self.rule.policy_delay == 0 else 0
         state.spent.gradient_steps += len(self.lanes) * (1 + acted)
+
+    def _learn(self, batches: list[Batch]) -> None:
+        """Update groups of members side by side, the first share on this thread."""
+
+        def some(first: int) -> None:
+            with torch.no_grad():  # what a thread was told is not known to the others
+                for g in range(first, len(batches), self.threads):
+                    self.learners[g].update(batches[g], self.state.updates)
+
+        others = [self.pool.submit(some, first) for first in range(1, self.threads)] if self.pool else []
+        some(0)
+        for other in others:
+            other.result()
 
     def draw(self) -> None:
         """Draw the numbers of a block of updates, each member's from its own lane."""

@@ -105,6 +105,20 @@ def test_members_equal_separate_runs(world):
     assert together.spent.gradient_steps == 3 * 20 * 2
 
 
+def test_threads_change_nothing():
+    problem, w = MORL(Targets()).to(dtype=torch.float64), simplex(0.0, 0.2, 0.4, 0.6, 0.8)
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            found.append(flat(train(SAC(**SMALL, shared_buffer=True), problem, w, 3)))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    torch.testing.assert_close(found[1], found[0], atol=1e-9, rtol=1e-9)
+    torch.testing.assert_close(found[2], found[0], atol=1e-9, rtol=1e-9)
+
+
 def test_members_learn_from_each_other_in_a_shared_buffer_only():
     problem = MORL(Targets())
     w, apart = simplex(0.1, 0.5), {}
