@@ -10,6 +10,7 @@ from torch import Tensor
 
 from paretokit.core import Lanes, Rng, transient
 from paretokit.core import _check as check
+from paretokit.core._threads import one_torch_thread
 from paretokit.nn import Adam, AdamState, clipped
 from paretokit.problems.morl._architecture import Surface
 from paretokit.problems.morl._environment import Discrete
@@ -140,28 +141,8 @@ class EUPG(Improver[EUPGState]):
         Raises:
             ShapeError: If the utility does not answer with one number an episode.
         """
-        if state.play is None:
-            state = self.restore(problem, state)
-        assert state.play is not None
-        wiring = state.play.wiring
-        rows = wiring.rows(state.parameters)
-        rows[:, : wiring.n_parameters] = state.parameters  # not clipped: training's own business
-        data = state.play(rows, Lanes(state.rngs), state.updates)
-        utility = self._utility(data, aim)
-        advantage = utility - self._baseline(state, utility)
-        if self.mean_over == "steps":
-            share = 1.0 / data.lengths.sum(1, keepdim=True).to(torch.float64)
-        else:
-            share = torch.full_like(advantage[:, :1], 1.0 / self.episodes)
-        entropy = self.entropy_coef * share.squeeze(1) if self.entropy_coef else None
-        gradient = -data.gradient(share * advantage, entropy)
-        if self.max_grad_norm is not None:
-            gradient = clipped(gradient, self.max_grad_norm)
-        Adam().step(state.parameters, gradient, state.optimizer, self.learning_rate)
-        state.updates += 1
-        state.spent.env_steps += int(data.lengths.sum())
-        state.spent.gradient_steps += len(rows)
-        return state
+        with one_torch_thread(when=state.parameters.device.type == "cpu"):  # small tensors, many operators
+            return self._improved(state if state.play is not None else self.restore(problem, state), aim)
 
     def rows(self, problem: MORL, state: EUPGState) -> Tensor:
         """Return the members' policies as decision rows."""
@@ -204,6 +185,28 @@ class EUPG(Improver[EUPGState]):
     def _wiring(self, problem: MORL) -> NetworkWiring:
         env = problem.env
         return self.architecture(problem).wire(Surface.of(env), env)
+
+    def _improved(self, state: EUPGState, aim: Aim) -> EUPGState:
+        assert state.play is not None
+        wiring = state.play.wiring
+        rows = wiring.rows(state.parameters)
+        rows[:, : wiring.n_parameters] = state.parameters  # not clipped: training's own business
+        data = state.play(rows, Lanes(state.rngs), state.updates)
+        utility = self._utility(data, aim)
+        advantage = utility - self._baseline(state, utility)
+        if self.mean_over == "steps":
+            share = 1.0 / data.lengths.sum(1, keepdim=True).to(torch.float64)
+        else:
+            share = torch.full_like(advantage[:, :1], 1.0 / self.episodes)
+        entropy = self.entropy_coef * share.squeeze(1) if self.entropy_coef else None
+        gradient = -data.gradient(share * advantage, entropy)
+        if self.max_grad_norm is not None:
+            gradient = clipped(gradient, self.max_grad_norm)
+        Adam().step(state.parameters, gradient, state.optimizer, self.learning_rate)
+        state.updates += 1
+        state.spent.env_steps += int(data.lengths.sum())
+        state.spent.gradient_steps += len(rows)
+        return state
 
     def _utility(self, data: Played, aim: Aim) -> Tensor:
         """Return the utility of each episode `[P, N]`."""

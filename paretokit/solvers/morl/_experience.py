@@ -113,15 +113,20 @@ class Experience:
             self.successor, self.counts = torch.cat([self.successor, more], -1), torch.cat([self.counts, more], -1)
 
     def exploration(self) -> Tensor:
-        """Return for each of the environment's states the action that leads to what was seen least, -1 if unknown."""
+        """Return for each known state the action that leads to what was seen least, `[n]`."""
         value, choice = torch.zeros(len(self.states), dtype=torch.float64), torch.zeros_like(self.states)
         _call("explore", self.n, self.successor, self.counts, self.visits, EXPLORATION, SWEEPS, value, choice)
-        return self.tables(choice[None, : self.n])[0]
+        return choice[: self.n]
+
+    def known(self, states: Tensor) -> Tensor:
+        """Return the numbers of the environment's states, n where they are unknown."""
+        number = self.slot[states]
+        return torch.where(number < 0, self.n, number)
 
     def tables(self, choice: Tensor) -> Tensor:
-        """Return actions `[K, S]` for the environment's states of choices `[K, n]` for known ones, -1 elsewhere."""
-        out = torch.full((len(choice), len(self.slot)), -1)
-        out[:, self.states[: self.n]] = choice[:, : self.n]
+        """Return actions `[K, S]` for the environment's states of choices `[K, up to n]`, 0 where there is none."""
+        out = torch.zeros(len(choice), len(self.slot), dtype=torch.int64)
+        out[:, self.states[: choice.shape[1]]] = choice.clamp_min(0)
         return out
 
     def convex_set(self, *, discount: float, horizon: int) -> Policies:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from paretokit.core import Cost, Evaluation, Front, Lanes, Problem, Rng, Solver
 from paretokit.core import _check as check
+from paretokit.core._threads import one_torch_thread
 from paretokit.problems.morl._environment import Discrete, Environment
 from paretokit.problems.morl._morl import MORL
 from paretokit.problems.morl._rollout import Stand, Step, begin, noise_of, require_finite, rollout
@@ -26,7 +27,7 @@ class MultiPolicyQState:
         iterations: Steps made.
         stand: Where its lanes stand.
         experience: What it has seen.
-        choice: Present policies over the environment's states, -1 where they never come, int64 `[K, S]`.
+        choice: Present policies over the states known when they were found, -1 where they never come, int64 `[K, n]`.
         values, stderr: What `problem.measure` said of them `[K, m]`.
         env_steps: Steps of learning.
         evaluations, evaluation_steps: Policies measured, and the steps that took.
@@ -130,7 +131,7 @@ class MultiPolicyQ(Solver[MultiPolicyQState]):
             iterations=0,
             stand=begin(env, Lanes((rng.child("begin"),)), self.n_envs),
             experience=Experience.empty(n_states=env.n_states, n_actions=env.actions.n, n_objectives=m),
-            choice=torch.zeros(0, env.n_states, dtype=torch.int64),
+            choice=torch.zeros(0, 0, dtype=torch.int64),
             values=nothing,
             stderr=nothing,
         )
@@ -138,9 +139,10 @@ class MultiPolicyQ(Solver[MultiPolicyQState]):
     def step(self, problem: Problem, state: MultiPolicyQState) -> MultiPolicyQState:
         """Return the learner after some steps of every lane, and a plan where one is due."""
         assert isinstance(problem, MORL)
-        self._interact(problem, state)
-        if state.iterations % self.interval == 0:
-            self._plan(problem, state)
+        with one_torch_thread(when=True):  # small tensors, many operators
+            self._interact(problem, state)
+            if state.iterations % self.interval == 0:
+                self._plan(problem, state)
         state.iterations += 1
         return state
 
@@ -148,7 +150,7 @@ class MultiPolicyQ(Solver[MultiPolicyQState]):
         """Return the present policies, measured, on the view with tables."""
         assert isinstance(problem, MORL)
         view = problem.with_policy(Table())
-        rows = state.choice.clamp_min(0).to(problem.dtype)
+        rows = state.experience.tables(state.choice).to(problem.dtype)
         return Front.of(view, rows, Evaluation(state.values, None, state.stderr))
 
     def cost(self, state: MultiPolicyQState) -> Cost:
@@ -181,7 +183,8 @@ class MultiPolicyQ(Solver[MultiPolicyQState]):
         seen: list[Transitions] = []
 
         def act(observation: Tensor, accrued: Tensor, t: int) -> Tensor:  # noqa: ARG001 - the loop's signature
-            action = tables.gather(1, env.state_index(observation)[0].unsqueeze(-1)).squeeze(-1)
+            known = state.experience.known(env.state_index(observation)[0])
+            action = tables.gather(1, known.unsqueeze(-1)).squeeze(-1)
             return torch.where((chance[t, :, 0] < bold) | (action < 0), anything[t], action).unsqueeze(0)
 
         def record(t: int, step: Step) -> None:
@@ -203,12 +206,15 @@ class MultiPolicyQ(Solver[MultiPolicyQState]):
         state.env_steps += n * steps
 
     def _behavior(self, state: MultiPolicyQState) -> Tensor:
-        """Return the tables `[L, S]` that the lanes follow: even ones explore, odd ones the policies in turn."""
-        explore = state.experience.exploration() if state.experience.n else torch.full_like(state.experience.slot, -1)
-        tables = explore.repeat(self.n_envs, 1)
+        """Return the choices `[L, n + 1]` that lanes follow: even ones explore, odd ones take the policies in turn.
+
+        The last column is for unknown states, where there is no choice: -1.
+        """
+        tables = _padded(state.experience.exploration().repeat(self.n_envs, 1), state.experience.n + 1)
         if len(state.choice):
             odd = torch.arange(1, self.n_envs, 2)
-            tables[odd] = state.choice[(odd // 2 + state.iterations * len(odd)) % len(state.choice)]
+            turn = (odd // 2 + state.iterations * len(odd)) % len(state.choice)
+            tables[odd] = _padded(state.choice[turn], tables.shape[1])
         return tables
 
     def _plan(self, problem: MORL, state: MultiPolicyQState) -> None:
@@ -220,24 +226,27 @@ class MultiPolicyQ(Solver[MultiPolicyQState]):
             found = seen.pareto_set(discount=discount, horizon=horizon, capacity=self.set_capacity)
         if found is None or not len(found.choice):
             found = seen.convex_set(discount=discount, horizon=horizon)
-        tables = seen.tables(found.choice)
-        first = {row.numpy().tobytes(): i for i, row in reversed(list(enumerate(tables.clamp_min(0))))}
-        choice = tables[sorted(first.values())]
-        rows = choice.clamp_min(0)
-        known = {row.numpy().tobytes(): i for i, row in enumerate(state.choice.clamp_min(0))}
-        origin = torch.tensor([known.get(row.numpy().tobytes(), -1) for row in rows])
-        values = state.values.new_zeros(len(rows), problem.n_objectives)
+        first = {row.numpy().tobytes(): i for i, row in reversed(list(enumerate(found.choice)))}
+        choice = found.choice[sorted(first.values())]
+        known = {row.numpy().tobytes(): i for i, row in enumerate(_padded(state.choice, choice.shape[1]))}
+        origin = torch.tensor([known.get(row.numpy().tobytes(), -1) for row in choice])
+        values = state.values.new_zeros(len(choice), problem.n_objectives)
         stderr = torch.zeros_like(values)
         old, new = (origin >= 0).nonzero().flatten(), (origin < 0).nonzero().flatten()
         values[old], stderr[old] = state.values[origin[old]], state.stderr[origin[old]]
         if len(new):
-            out, lengths = problem.with_policy(Table()).measure(rows[new].to(problem.dtype))
+            out, lengths = problem.with_policy(Table()).measure(seen.tables(choice[new]).to(problem.dtype))
             values[new] = out.values
             if out.stderr is not None:
                 stderr[new] = out.stderr
             state.evaluations += len(new)
             state.evaluation_steps += int(lengths.sum())
         state.choice, state.values, state.stderr = choice, values, stderr
+
+
+def _padded(choice: Tensor, n: int) -> Tensor:
+    """Return choices `[K, n]` with -1 for states that were found later."""
+    return torch.nn.functional.pad(choice, (0, n - choice.shape[1]), value=-1)
 
 
 def _transitions(env: Environment, step: Step) -> Transitions:

@@ -238,7 +238,9 @@ def test_exploration_leads_to_what_was_never_tried():
     never = torch.zeros(7, dtype=torch.bool)
     batch = Transitions(before, action, torch.zeros(7, 2, dtype=torch.float64), after, never, never)
     seen = experience_of(batch, states=5, actions=2)
-    assert seen.exploration().tolist() == [1, 1, 1, 1, -1]
+    assert seen.exploration().tolist() == [1, 1, 1, 1]
+    assert seen.known(torch.tensor([3, 4])).tolist() == [3, 4]
+    assert seen.tables(torch.tensor([[1, 1, -1]])).tolist() == [[1, 1, 0, 0, 0]]
 
 
 @pytest.mark.parametrize("outcomes", [1, 4])
