@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from paretokit.solvers.morl._conditioned_ppo import ConditionedPPO
     from paretokit.solvers.morl._morld import MORLD
     from paretokit.solvers.morl._multi_policy_q import MultiPolicyQ
+    from paretokit.solvers.morl._pgmorl import PGMORL
 
 __all__ = [
     "CMORL",
@@ -33,6 +34,7 @@ __all__ = [
     "MORLD",
     "NSGA2",
     "NSGA3",
+    "PGMORL",
     "SMSEMOA",
     "ConditionedPPO",
     "MultiPolicyQ",

@@ -36,6 +36,7 @@ NATIVE: Mapping[str, str] = {
     "MultiPolicyQ": "paretokit.solvers.morl._multi_policy_q:MultiPolicyQ",
     "NSGA2": _ROOM + "_nsga2:NSGA2",
     "NSGA3": _ROOM + "_nsga3:NSGA3",
+    "PGMORL": "paretokit.solvers.morl._pgmorl:PGMORL",
     "QuasiRandomSearch": _ROOM + "_random:QuasiRandomSearch",
     "RandomSearch": _ROOM + "_random:RandomSearch",
     "SMSEMOA": _ROOM + "_smsemoa:SMSEMOA",
