@@ -53,7 +53,8 @@ class Problem(ABC):
         unit: Unit of `Cost.work`.
         protocol: How values are measured, and default scoring (reference point, ideal, nadir).
         id: Versioned id where the problem is registered, else "".
-        front_kind: "exact" or "approximate" where `pareto_front` answers, else "unknown".
+        front_kind: "exact", "exact convex coverage set" (all points that some linear preference wants) or
+            "approximate" where `pareto_front` answers, else "unknown".
         dtype, device: Where values are computed; change them with `to`.
         deterministic: Whether equal decisions always give equal values.
         light: Whether an evaluation is a short formula, so that for a usual batch torch's threads cost more than they

@@ -120,7 +120,7 @@ def _check_reports(problem: Problem, x: Tensor, rng: Rng) -> None:
 def _check_front(problem: Problem, rng: Rng) -> None:
     name, maximize = problem.name, maximize_of(problem.objectives)
     known = problem.pareto_front()
-    kinds = ("exact", "approximate") if known is not None else ("unknown",)
+    kinds = ("exact", "exact convex coverage set", "approximate") if known is not None else ("unknown",)
     require(problem.front_kind in kinds, f"{name}: front_kind is one of {kinds}; got {problem.front_kind!r}")
     scoring = problem.protocol.scoring
     ideal, nadir, worst = (
@@ -139,7 +139,7 @@ def _check_front(problem: Problem, rng: Rng) -> None:
         slack = 1e-6 + 1e-3 * (nadir - ideal).abs()
         inside = (points >= ideal - slack).all() and (points <= nadir + slack).all()
         require(inside, f"{name}: the known front lies between ideal and nadir")
-    if problem.front_kind == "exact":
+    if problem.front_kind.startswith("exact"):
         x = problem.space.project(problem.space.sample(2000, rng.child("front"))).to(problem.dtype)
         out = problem.evaluate(x, rng)
         values = to_min(out.values.to(torch.float64), problem.objectives)[out.total_violation <= 0]
