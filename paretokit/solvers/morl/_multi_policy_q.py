@@ -236,9 +236,9 @@ class MultiPolicyQ(Solver[MultiPolicyQState]):
         values[old], stderr[old] = state.values[origin[old]], state.stderr[origin[old]]
         if len(new):
             out, lengths = problem.with_policy(Table()).measure(seen.tables(choice[new]).to(problem.dtype))
-            values[new] = out.values
+            values[new] = out.values.to("cpu")
             if out.stderr is not None:
-                stderr[new] = out.stderr
+                stderr[new] = out.stderr.to("cpu")
             state.evaluations += len(new)
             state.evaluation_steps += int(lengths.sum())
         state.choice, state.values, state.stderr = choice, values, stderr
