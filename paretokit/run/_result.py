@@ -138,6 +138,8 @@ class Result:
         shown = {k: f"{v:.6g}" for k, v in self.scores.items()}
         reference = self.front.protocol.scoring.reference_point
         at = "no reference point" if reference is None else f"at {', '.join(f'{r:g}' for r in reference)}"
+        if len(self.front) and self.scores.get("hypervolume") == 0:
+            at += ", within which no point lies"
         return "\n".join(
             [
                 f"{solver} on {name}: {len(self.front)} points ({self.status}, seed {self.seed})",

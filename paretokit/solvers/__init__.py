@@ -50,6 +50,7 @@ __all__ = [
     "pymoo",
 ]
 
+_WORLDS = ("morl",)
 _ADAPTERS = {"PygmoSolver": "_pygmo", "PymooSolver": "_pymoo", "pygmo": "_pygmo", "pymoo": "_pymoo"}
 
 
@@ -60,5 +61,7 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(module), attribute)
     if name in _ADAPTERS:
         return getattr(importlib.import_module(f"paretokit.solvers.evolutionary.{_ADAPTERS[name]}"), name)
-    hint = check.nearest(name, [*NATIVE, *_ADAPTERS])
+    if name in _WORLDS:
+        return importlib.import_module(f"{__name__}.{name}")
+    hint = check.nearest(name, [*NATIVE, *_ADAPTERS, *_WORLDS])
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}" + (f"; {hint}" if hint else ""))

@@ -32,25 +32,23 @@ def test_native_solver_on_constraints_integers_and_bits(name, problem):
 
 
 # Solvers of one world: small settings, and a problem of that world on which seconds suffice.
+PPO = {"n_steps": 16, "n_envs": 4, "epochs": 2, "minibatches": 2}
 WORLDS = {
-    "CMORL": (
-        {
-            "ppo": {"n_steps": 16, "n_envs": 4, "epochs": 2, "minibatches": 2},
-            **{"init_updates": 2, "rounds": 2, "n_selected": 2, "extension_updates": 2},
-        },
-        lambda: pk.problems.MORL("deep-sea-treasure-v0", policy=pk.problems.morl.Network(hidden=(8,))),
-    ),
-    "MORLD": (
-        {"improver": {"kind": "EUPG", "hidden": (8,)}, "pop_size": 3, "cooperation": "transfer", "exchange_every": 90},
-        lambda: pk.problems.MORL("fruit-tree-v0", env_options={"depth": 5}),
-    ),
+    "CMORL": {"ppo": PPO, "init_updates": 2, "rounds": 2, "n_selected": 2, "extension_updates": 2},
+    "ConditionedPPO": {"ppo": PPO, "n_preferences": 4, "partitions": 4, "iterations": 6, "evaluate_every": 2},
+    "MORLD": {"improver": {"kind": "EUPG", "hidden": (8,)}, "pop_size": 3, "cooperation": "transfer"},
+    "MultiPolicyQ": {},
+    "PGMORL": {"ppo": PPO, "partitions": 3, "warmup": 2, "generations": 1, "updates": 2},
 }
+
+
+def treasure():
+    return pk.problems.MORL("deep-sea-treasure-v0", policy=pk.problems.morl.Network(hidden=(8,)))
 
 
 @pytest.mark.parametrize("name", WORLDS)
 def test_native_solver_of_a_world(name):
-    options, problem = WORLDS[name]
-    check_solver(pk.solvers.make(name, **options), problem(), iterations=3)
+    check_solver(pk.solvers.make(name, **WORLDS[name]), treasure(), iterations=3)
 
 
 def test_every_native_solver_is_checked():
