@@ -78,6 +78,6 @@ $(PEERS)/.installed: $(RECIPE) constraints-peers.txt
 	$(call venv,$(PEERS))
 	$(PEERS)/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt torch
 	$(PEERS)/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt -c constraints-peers.txt \
-	  -e . botorch evox moocore pygmo pymoo
+	  -e ".[mujoco]" botorch evox moocore morl-baselines pygmo pymoo
 	$(PEERS)/bin/paretokit warm
 	@touch $@
