@@ -36,19 +36,21 @@ PPO = {"n_steps": 16, "n_envs": 4, "epochs": 2, "minibatches": 2}
 WORLDS = {
     "CMORL": {"ppo": PPO, "init_updates": 2, "rounds": 2, "n_selected": 2, "extension_updates": 2},
     "ConditionedPPO": {"ppo": PPO, "n_preferences": 4, "partitions": 4, "iterations": 6, "evaluate_every": 2},
-    "MORLD": {"improver": {"kind": "EUPG", "hidden": (8,)}, "pop_size": 3, "cooperation": "transfer"},
+    "MORLD": {"improver": {"kind": "EUPG", "hidden": (8,)}, "pop_size": 3, "exchange_every": 90},
     "MultiPolicyQ": {},
     "PGMORL": {"ppo": PPO, "partitions": 3, "warmup": 2, "generations": 1, "updates": 2},
 }
 
 
-def treasure():
+def world(name):
+    if name == "MORLD":  # in treasure hunts, policies that have hardly learned are worth the same for all seeds
+        return pk.problems.MORL("fruit-tree-v0", env_options={"depth": 5})
     return pk.problems.MORL("deep-sea-treasure-v0", policy=pk.problems.morl.Network(hidden=(8,)))
 
 
 @pytest.mark.parametrize("name", WORLDS)
 def test_native_solver_of_a_world(name):
-    check_solver(pk.solvers.make(name, **WORLDS[name]), treasure(), iterations=3)
+    check_solver(pk.solvers.make(name, **WORLDS[name]), world(name), iterations=3)
 
 
 def test_every_native_solver_is_checked():

@@ -219,7 +219,7 @@ def test_pareto_sets_are_those_of_all_paths():
 
 def test_paths_are_followed_by_tables_with_their_returns():
     seen = experience_of(random_batch(9, states=9, n=2000), states=9)
-    found = seen.pareto_set(discount=0.9, horizon=200, capacity=256)
+    found = seen.pareto_set(discount=0.9, horizon=20, capacity=64)
     assert found is not None
     for choice, value in zip(found.choice, found.values, strict=True):
         u, gain, total = int(seen.slot[0]), 1.0, torch.zeros(2, dtype=torch.float64)
