@@ -158,7 +158,7 @@ class Learner:
         outputs, _ = forward(self.actor, self.actor_layers, batch.successors)
 
         def critics(x: Tensor) -> Tensor:
-            q: Tensor = self.critic.forward(self.target_layers, _twice(x)).unflatten(0, (-1, 2))
+            q: Tensor = forward(self.critic, self.target_layers, _twice(x))[0].unflatten(0, (-1, 2))
             return q
 
         follow = head.soft_value(outputs, batch.successors, batch.noise[:, 0], critics, views)
@@ -184,7 +184,7 @@ class Learner:
         outputs, kept = forward(self.actor, self.actor_layers, batch.inputs)
         if isinstance(head, Categorical):
             log_prob = outputs.log_softmax(-1)
-            q = self.critic.forward(self.critic_layers, _twice(batch.inputs))
+            q, _ = forward(self.critic, self.critic_layers, _twice(batch.inputs))
             smaller = views.smaller(q.unflatten(-1, (head.n, -1)).unflatten(0, (-1, 2)))
             slope, entropy = head.actor_slope(log_prob, smaller, views.alpha)
         else:
