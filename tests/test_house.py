@@ -25,7 +25,10 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 ALL_FILES = [
     f for folder in ("paretokit", "tests", "benchmarks", "tutorials") for f in sorted((ROOT / folder).rglob("*.py"))
 ]
-ROOMS = ("core", "decision", "indicators", "plots", "problems", "run", "scalarization", "solvers", "testing")
+ROOMS = (
+    *("core", "decision", "indicators", "nn", "plots", "problems", "problems.morl"),
+    *("run", "scalarization", "solvers", "solvers.morl", "testing"),
+)
 HEAVY = ("joblib", "matplotlib", "mo_gymnasium", "moocore", "numba", "pandas", "pygmo", "pymoo", "scipy")
 # The contract's words: options go to the class that a name stands for, and are checked there against its own.
 FORWARDERS = {"make", "pygmo", "pymoo"}

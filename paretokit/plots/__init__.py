@@ -1,4 +1,4 @@
-"""Pictures of fronts and runs: data first, then drawing; each function takes `ax` and returns it.
+"""Pictures of fronts, runs and episodes: data first, then drawing; each function takes `ax` and returns it.
 
 result.front.plot()
 pk.plots.scatter({"NSGA-II": a, "NSGA-III": b})
@@ -7,6 +7,7 @@ pk.plots.convergence(results, indicator="hypervolume")
 
 from paretokit.plots._comparison import ComparisonData, comparison, comparison_data
 from paretokit.plots._convergence import Curve, convergence, convergence_data
+from paretokit.plots._frames import FramesData, frames, frames_data
 from paretokit.plots._heat_map import HeatMapData, heat_map, heat_map_data
 from paretokit.plots._matrix import scatter_matrix
 from paretokit.plots._parallel import ParallelData, parallel_coordinates, parallel_data
@@ -18,6 +19,7 @@ from paretokit.plots._view import FrontView, view
 __all__ = [
     "ComparisonData",
     "Curve",
+    "FramesData",
     "FrontView",
     "HeatMapData",
     "ParallelData",
@@ -26,6 +28,8 @@ __all__ = [
     "comparison_data",
     "convergence",
     "convergence_data",
+    "frames",
+    "frames_data",
     "heat_map",
     "heat_map_data",
     "parallel_coordinates",
