@@ -71,6 +71,17 @@ class Result:
         """The front's standard indicators under its own protocol."""
         return self.front.scores()
 
+    @cached_property
+    def held_out_scores(self) -> dict[str, float]:
+        """The same indicators of the front's decisions as `assess` measured them on held-out data; {} without any.
+
+        Solvers choose by the selection split, so its scores flatter; these do not.
+        """
+        if self.held_out is None:
+            return {}
+        again = dataclasses.replace(self.front, values=self.held_out, stderr=None)
+        return again.select(_front_rows(again)).scores()
+
     @property
     def history(self) -> pd.DataFrame:
         """Cost and time, one row a step."""
@@ -140,10 +151,13 @@ class Result:
         at = "no reference point" if reference is None else f"at {', '.join(f'{r:g}' for r in reference)}"
         if len(self.front) and self.scores.get("hypervolume") == 0:
             at += ", within which no point lies"
+        again = self.held_out_scores.get("hypervolume")
+        measured_again = [] if again is None else [f"  held out     {again:.6g} (hypervolume of the same decisions)"]
         return "\n".join(
             [
                 f"{solver} on {name}: {len(self.front)} points ({self.status}, seed {self.seed})",
                 f"  hypervolume  {shown.get('hypervolume', '–')} ({at})",
+                *measured_again,
                 f"  R2           {shown.get('r2', '–')}",
                 f"  sparsity     {shown.get('sparsity', '–')}",
                 f"  cost         {_cost_line(self.cost, self.provenance.get('budget', ''))}",

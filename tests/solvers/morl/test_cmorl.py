@@ -172,6 +172,8 @@ def test_budget_arithmetic_matches_what_was_spent():
     assert result.cost.work == result.cost.env_steps + 2 * 5 * result.cost.evaluations
     assert result.held_out is not None
     assert result.held_out.shape == result.front.values.shape
+    assert "held out     " in repr(result)
+    assert result.held_out_scores["hypervolume"] != result.scores["hypervolume"]
 
 
 def test_a_trained_policy_reaches_the_known_optimum():
