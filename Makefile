@@ -23,10 +23,10 @@ demo: $(VENV)/.warm  ## Solve four problems with several solvers in a minute; wr
 install: $(VENV)/.warm  ## Create .venv with every extra, kernels compiled
 
 test: $(VENV)/.test $(VENV)/.warm  ## Run the test suite (warnings are errors)
-	$(BIN)/python -m pytest -n $(JOBS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
 
 test-slow: $(VENV)/.test $(VENV)/.warm  ## Run the long statistical and documentation tests
-	$(BIN)/python -m pytest -n $(JOBS) -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) -m slow
 
 lint: $(VENV)/.test  ## Check format, style, types and the floors of the house
 	$(BIN)/ruff format --check .
@@ -39,6 +39,7 @@ peers: $(PEERS)/.installed  ## Create .venv-peers with the libraries that benchm
 bench: $(PEERS)/.installed  ## Print ratios against the peers, results asserted equal
 	$(PEERS)/bin/python -m benchmarks.indicators
 	$(PEERS)/bin/python -m benchmarks.evolutionary
+	$(PEERS)/bin/python -m benchmarks.morl
 
 import-time: $(VENV)/.all  ## Measure what `import paretokit` adds to `import torch`
 	$(BIN)/python -m benchmarks.import_time

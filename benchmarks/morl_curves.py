@@ -45,8 +45,9 @@ def minecart() -> tuple[Problem, Solver[Any]]:
 def halfcheetah() -> tuple[Problem, Solver[Any]]:
     """MORL/D with soft actor-critic, shared buffer and weight adaptation."""
     problem = problems.MORL("mo-halfcheetah-v5", episodes=5, discount=0.99)
-    improver = solvers.morl.SAC(shared_buffer=True)
-    return problem, solvers.MORLD(improver=improver, pop_size=6, cooperation="shared_buffer", adaptation="psa")
+    improver = solvers.morl.SAC(shared_buffer=True, unit=200)
+    shared = {"cooperation": "shared_buffer", "adaptation": "psa", "exchange_every": 50_000, "evaluate_every": 10}
+    return problem, solvers.MORLD(improver=improver, pop_size=6, **shared)
 
 
 RUNS: dict[str, tuple[Callable[[], tuple[Problem, Solver[Any]]], Budget | None]] = {
