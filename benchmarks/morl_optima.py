@@ -59,10 +59,10 @@ def trials() -> list[Trial]:
     """Return what is run."""
     treasure = pk.problems.MORL("deep-sea-treasure-concave-v0")
     tree = pk.problems.MORL("fruit-tree-v0", env_options={"depth": 6})
-    shared: dict[str, Any] = {"pop_size": 24, "normalize": True, "tau": 0.0, "exchange_every": 5_000, "neighborhood": 6}
+    shared: dict[str, Any] = {"pop_size": 32, "normalize": True, "tau": 0.0, "exchange_every": 5_000, "neighborhood": 6}
     shared |= {"cooperation": "transfer", "front_from": "population", "evaluate_every": 20}
-    shared |= {"improver": EPISODES | {"episodes": 8, "learning_rate": 3e-3, "entropy_coef": 1e-3}}
-    steps = pk.Budget(env_steps=1_500_000)
+    shared |= {"improver": EPISODES | {"episodes": 8, "learning_rate": 3e-3, "entropy_coef": 3e-3}}
+    steps = pk.Budget(env_steps=2_000_000)
     linear = pk.solvers.make("MORLD", **shared, scalarization="weighted_sum")
     bent = pk.solvers.make("MORLD", **shared, scalarization="achievement")
     single = EPISODES | {"learning_rate": 5e-2, "entropy_coef": 2.0}
