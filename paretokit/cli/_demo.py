@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from paretokit.cli._demo_panels import DemoPanel, PanelReport, panels
+from paretokit.cli._demo_panels import AS_PLANNED, DemoPanel, PanelReport, panels
 from paretokit.cli._text import number, table
 from paretokit.core import _check as check
 
@@ -39,10 +39,10 @@ class _Clock:
 
 
 def rows_of(name: str, report: PanelReport) -> list[list[str]]:
-    """Return a panel's lines of the table; a star marks runs that ran out of time."""
+    """Return a panel's lines of the table; runs that did not end as planned say how."""
     lines = []
     for row in report.rows:
-        star = "" if row.status == "budget" else f" ({row.status})"
+        star = "" if row.status in AS_PLANNED else f" ({row.status})"
         scores = [number(row.scores.get(score)) for score in SCORES]
         lines.append([name, row.solver, str(row.points), *scores, f"{row.seconds:.2f} s{star}"])
     return lines
@@ -74,6 +74,6 @@ def run(args: argparse.Namespace) -> int:
             print(f"\n{name}: {report.picked.asked}\n  {report.picked.why}")
     seconds = time.perf_counter() - begin
     file = write_report(args.out, list(reports.values()), seconds)
-    count = sum(len(report.pictures) for report in reports.values())
+    count = sum(len(report.pictures) + len(report.more) for report in reports.values())
     print(f"\n{seconds:.0f} s. Open {file} ({count} pictures beside it).")
     return 0

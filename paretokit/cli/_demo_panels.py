@@ -48,7 +48,7 @@ class Picked:
         asked: What was asked for, in words.
         why: The sentence on what was given up for what.
         values: Objective labels and values.
-        design: Variable labels and values.
+        design: Labels and values of what it is made of.
     """
 
     asked: str
@@ -70,6 +70,7 @@ class PanelReport:
         picked: A chosen solution, or None where there is none.
         code: Python that reproduces its best run.
         larger: Indicators whose larger values are better.
+        more: Pictures that come after the chosen solution.
     """
 
     title: str
@@ -80,7 +81,11 @@ class PanelReport:
     picked: Picked | None
     code: str
     larger: frozenset[str] = field(default=frozenset({"hypervolume"}))
+    more: tuple[Picture, ...] = ()
 
+
+AS_PLANNED = frozenset({"budget", "finished"})
+"""Ends of a run that the table need not mention."""
 
 Tick = Callable[[str], float]
 """Called before each run with its name; answers how many seconds that run may take."""
@@ -106,6 +111,7 @@ class DemoPanel(Protocol):
 
 def panels() -> tuple[DemoPanel, ...]:
     """Return the demo's panels in their order."""
+    from paretokit.cli._demo_policies import POLICIES
     from paretokit.cli._demo_search import SEARCHES
 
-    return SEARCHES
+    return (*SEARCHES, *POLICIES)

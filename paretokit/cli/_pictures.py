@@ -1,4 +1,4 @@
-"""PNGs of the command line: small multiples of fronts, convergence, a chosen solution."""
+"""PNGs of the command line: small multiples of fronts, convergence, a chosen solution, an episode."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def colored(name: str, front: Front, order: Sequence[str]) -> dict[str, Front]:
 def fronts(results: Mapping[str, Result], file: Path, *, order: Sequence[str]) -> None:
     """Draw one small picture a solver, all with the same axes, each solver in its own color."""
     m = len(next(iter(results.values())).front.objectives)
-    columns = min(3, len(results))
+    columns = min(3, len(results) + 1)
     rows = math.ceil(len(results) / columns)
     made = figure(3.9 * columns if m == 3 else 3.6 * columns, (3.7 if m == 3 else 3.1) * rows)
     made.get_layout_engine().set(hspace=0.1 if m == 3 else 0.05, wspace=0.12 if m == 3 else 0.04)
@@ -69,10 +69,12 @@ def fronts(results: Mapping[str, Result], file: Path, *, order: Sequence[str]) -
     _write(made, file)
 
 
-def convergence(results: Mapping[str, Result], file: Path, *, order: Sequence[str]) -> None:
-    """Draw the hypervolume against evaluations, each solver in its own color."""
+def convergence(
+    results: Mapping[str, Result], file: Path, *, order: Sequence[str], against: str = "evaluations"
+) -> None:
+    """Draw the hypervolume against what was spent, each solver in its own color."""
     made = figure(6.4, 3.9)
-    ax = plots.convergence(results, larger_is_better=True, ax=made.add_subplot())
+    ax = plots.convergence(results, against=against, larger_is_better=True, ax=made.add_subplot())
     for name, line in zip(results, ax.get_lines(), strict=True):
         if name in order:
             line.set_color(style.color(order.index(name)))
@@ -98,6 +100,15 @@ def choice(result: Result, picked: Any, file: Path, *, order: Sequence[str], nam
         ax = made.add_subplot(1, 1 if m > 3 else 2, 1 if m > 3 else 2)
         plots.parallel_coordinates(result.front, highlight=picked, ax=ax)
         style.titled(ax, "the same, by objective")
+    _write(made, file)
+
+
+def strip(frames: Sequence[Any], file: Path, *, n: int = 6) -> None:
+    """Draw frames of an episode side by side."""
+    height, width = frames[0].shape[:2]
+    n = min(n, len(frames))
+    made = figure(10.6, 0.4 + 10.6 / n * height / width)
+    plots.frames(frames, n=n, ax=made.add_subplot())
     _write(made, file)
 
 
@@ -137,11 +148,13 @@ def _relabel(ax: Any, name: str) -> None:
 def _key(ax: Any, front: Front) -> None:
     """Say in a free corner what the small pictures share."""
     ax.axis("off")
-    known = front.problem is not None and front.problem.front_kind != "unknown"
-    if known:
-        ax.plot([], [], color=style.TRUTH, linewidth=1.6, label="true front")
+    truth = None if front.problem is None else front.problem.pareto_front(style.FEW)
+    if truth is not None:
+        style.truth_key(ax, len(truth))
         ax.legend(loc="upper left", fontsize=style.TICK, frameon=False, labelcolor=style.INK, borderaxespad=0)
-    better = "arrows lead to better" if len(front.objectives) == 2 else "min: smaller is better"
+    senses = sorted({o.sense for o in front.objectives})
+    words = {"max": "max: larger is better", "min": "min: smaller is better"}
+    better = "arrows lead to better" if len(front.objectives) == 2 else "\n".join(words[s] for s in senses)
     text = _reference(front).replace(" (", "\n(") + f"\n{better}"
     ax.text(0.0, 0.8, text, transform=ax.transAxes, fontsize=style.TICK, color=style.FAINT, va="top", linespacing=1.6)
 

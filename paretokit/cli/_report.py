@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from paretokit.cli._demo_panels import PanelReport, Picked, Picture, Row
+from paretokit.cli._demo_panels import AS_PLANNED, PanelReport, Picked, Picture, Row
 from paretokit.cli._text import number
 
 _COLUMNS = {"hypervolume": "hypervolume", "r2": "R2", "sparsity": "sparsity", "igd_plus": "IGD+"}
@@ -68,7 +68,7 @@ def _scores(report: PanelReport) -> str:
             value = row.scores.get(name)
             mark = " best" if value is not None and value == best.get(name) else ""
             cells.append(f'<td class="n{mark}">{number(value)}</td>')
-        status = "" if row.status == "budget" else f" ({_text(row.status)})"
+        status = "" if row.status in AS_PLANNED else f" ({_text(row.status)})"
         cells.append(f'<td class="n">{row.seconds:.2f} s{status}</td>')
         lines.append(f"<tr>{''.join(cells)}</tr>")
     return (
@@ -102,12 +102,13 @@ def _figure(picture: Picture) -> str:
 
 
 def _panel(report: PanelReport, anchor: str) -> str:
-    first, *others = [_figure(picture) for picture in report.pictures]
-    *course, picked = others
+    first, *course = [_figure(picture) for picture in report.pictures]
+    picked = course.pop() if report.picked else ""
+    more = "".join(_figure(picture) for picture in report.more)
     protocol = "".join(f"<dt>{_text(k)}</dt><dd>{_text(v)}</dd>" for k, v in report.protocol.items())
     return (
         f'<section id="{anchor}"><h2>{_text(report.title)}</h2><p>{_text(report.story)}</p>{_scores(report)}'
-        f"{first}{''.join(course)}{_picked(report.picked) if report.picked else ''}{picked}"
+        f"{first}{''.join(course)}{_picked(report.picked) if report.picked else ''}{picked}{more}"
         f"<details open><summary>Protocol</summary><dl>{protocol}</dl></details>"
         f"<details open><summary>Reproduce the best run</summary><pre>{_text(report.code)}</pre></details></section>"
     )

@@ -57,8 +57,7 @@ def limits(data: FrontView, margin: float = 0.05) -> tuple[Floats, Floats]:
 def spread(ax: Any, data: FrontView, i: int, j: int, *, size: float) -> None:
     """Draw objectives i and j of everything on flat axes, the true front behind and the chosen point in front."""
     if len(data.truth):
-        ax.scatter(*data.truth[:, [i, j]].T, s=1.6, color=style.TRUTH, linewidths=0, zorder=1)
-        ax.plot([], [], color=style.TRUTH, linewidth=1.4, label="true front")
+        style.truth(ax, data.truth[:, [i, j]], zorder=1)
     if len(data.dominated):
         faint = {"s": size / 3, "color": style.BEHIND, "linewidths": 0, "zorder": 1.5}
         ax.scatter(*data.dominated[:, [i, j]].T, label="dominated", **faint)
@@ -99,8 +98,7 @@ def _finish(ax: Axes, data: FrontView, below: float = 34.0) -> None:
 def _solid(data: FrontView, given: Axes | None) -> Axes:
     ax: Any = style.axes_of(given, size=(5.4, 4.6), projection="3d")
     if len(data.truth):
-        ax.scatter(*data.truth.T, s=1.5, color="#9a9a9a", alpha=0.5, linewidths=0, depthshade=False)
-        ax.plot([], [], [], color="#9a9a9a", linewidth=1.4, label="true front")
+        style.truth(ax, data.truth, dot=1.5, depthshade=False)
     low, high = limits(data)
     behind = data.dominated[((data.dominated >= low) & (data.dominated <= high)).all(1)]
     if len(behind):

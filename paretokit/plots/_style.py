@@ -23,6 +23,8 @@ ACCENT = "#D55E00"
 TRUTH, BEHIND = "#b0b0b0", "#c9d6df"
 LABEL, TICK, SMALL = 10.0, 8.5, 7.5
 COLORS = "cividis"
+FEW = 100
+"""A true front of fewer points is drawn as rings."""
 
 
 def color(i: int) -> str:
@@ -74,6 +76,24 @@ def wrapped(text: str, width: int) -> str:
 def lines(texts: Iterable[str]) -> int:
     """Return the largest number of lines among texts."""
     return max((text.count("\n") + 1 for text in texts), default=1)
+
+
+def truth(ax: Any, points: Any, *, dot: float = 1.6, **look: Any) -> None:
+    """Draw points of a true front `[t, m]` behind: fine dots where they are dense, rings where they can be counted."""
+    few = len(points) < FEW
+    if few:
+        rings: dict[str, Any] = {"s": 46, "facecolors": "none", "edgecolors": TRUTH, "linewidths": 1.1}
+        ax.scatter(*points.T, **rings, **look)
+    else:
+        ax.scatter(*points.T, s=dot, color=TRUTH, linewidths=0, **look)
+    truth_key(ax, len(points))
+
+
+def truth_key(ax: Any, n: int) -> None:
+    """Name the true front of n points in the legend, as `truth` draws it."""
+    empty: list[list[float]] = [[]] * (3 if hasattr(ax, "zaxis") else 2)
+    ring: dict[str, Any] = {"marker": "o", "markersize": 6, "markerfacecolor": "none", "linestyle": "none"}
+    ax.plot(*empty, color=TRUTH, label="true front", **(ring if n < FEW else {"linewidth": 1.4}))
 
 
 def caption(ax: Axes, text: str, *, below: float = 34.0, center: bool = False, width: int = 96) -> None:

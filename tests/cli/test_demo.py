@@ -12,6 +12,8 @@ import pytest
 import paretokit as pk
 from paretokit.cli import _demo, main
 from paretokit.cli._demo_panels import PanelReport, Picked, Picture, Row, panels
+from paretokit.cli._demo_policies import PolicyPanel
+from paretokit.cli._demo_search import SearchPanel
 from paretokit.cli._pictures import colored
 from paretokit.cli._report import write_report
 
@@ -81,8 +83,9 @@ def test_code_in_the_report_reproduces_the_best_run(small, tmp_path):
 
 def test_every_panel_is_well_formed():
     found = panels()
-    assert [panel.name for panel in found] == ["dtlz2", "re21", "re37", "cre23"]
-    for panel in found:
+    assert [panel.name for panel in found] == ["dtlz2", "re21", "re37", "cre23", "treasure", "minecart"]
+    searches = [panel for panel in found if isinstance(panel, SearchPanel)]
+    for panel in searches:
         problem = pk.problems.make(panel.problem_id, **panel.problem_options)
         assert len(panel.preference) == problem.n_objectives
         for name in panel.solvers:
@@ -90,7 +93,15 @@ def test_every_panel_is_well_formed():
         libraries = {name.partition(".")[0] for name in panel.solvers if "." in name}
         assert "pymoo" in libraries
         assert "pygmo" in libraries or problem.n_constraints
-    assert any(pk.problems.make(panel.problem_id).n_constraints for panel in found)
+    assert any(pk.problems.make(panel.problem_id).n_constraints for panel in searches)
+    policies = [panel for panel in found if isinstance(panel, PolicyPanel)]
+    assert len(searches) + len(policies) == len(found)
+    for panel in policies:
+        problem = panel.problem()
+        assert len(panel.preference) == problem.n_objectives
+        assert problem.front_kind != "unknown"
+        for entrant in panel.entrants:
+            pk.solvers.make(entrant.name, **entrant.options).check(problem)
 
 
 def test_a_run_out_of_time_says_so(small, tmp_path):
