@@ -17,11 +17,13 @@ class Evaluation:
         values: Objective values `[..., n, m]`. A row that is not finite is a failed candidate.
         violations: Constraint violations `[..., n, k]`, at most 0 where satisfied; None without constraints.
         stderr: Standard errors of the values `[..., n, m]` where they are estimates.
+        work: What each row cost in the problem's unit `[..., n]`, where that is not one evaluation a row.
     """
 
     values: Tensor
     violations: Tensor | None = None
     stderr: Tensor | None = None
+    work: Tensor | None = None
 
     @classmethod
     def cat(cls, parts: Sequence[Evaluation]) -> Evaluation:
@@ -31,7 +33,13 @@ class Evaluation:
             tensors = [getattr(part, name) for part in parts]
             return None if tensors[0] is None else torch.cat(tensors)
 
-        return cls(torch.cat([part.values for part in parts]), joined("violations"), joined("stderr"))
+        values = torch.cat([part.values for part in parts])
+        return cls(values, joined("violations"), joined("stderr"), joined("work"))
+
+    @property
+    def total_work(self) -> float:
+        """What all rows together cost in the problem's unit."""
+        return float(self.values.shape[:-1].numel() if self.work is None else self.work.sum())
 
     @property
     def failed(self) -> Tensor:
@@ -55,4 +63,5 @@ class Evaluation:
             return None if t is None else t.reshape(*batch, t.shape[-1])
 
         values = self.values.reshape(*batch, self.values.shape[-1])
-        return Evaluation(values, shaped(self.violations), shaped(self.stderr))
+        work = None if self.work is None else self.work.reshape(batch)
+        return Evaluation(values, shaped(self.violations), shaped(self.stderr), work)

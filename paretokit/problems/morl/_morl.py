@@ -258,7 +258,8 @@ class MORL(Problem):
         lanes = Lanes(tuple(Rng.from_seed(s).child("evaluation") for s in seeds))
         total, lengths = self.rollouts(x, lanes, sample=self.sample_actions)
         spread = total.std(1, correction=1) / math.sqrt(len(seeds)) if len(seeds) > 1 else torch.zeros_like(total[:, 0])
-        return Evaluation(total.mean(1).to(self.dtype), None, spread.to(self.dtype)), lengths
+        values, stderr = total.mean(1).to(self.dtype), spread.to(self.dtype)
+        return Evaluation(values, None, stderr, lengths.sum(1).to(torch.float64)), lengths
 
     @property
     def _random(self) -> bool:

@@ -111,6 +111,7 @@ class ForeignState:
         initial: Rows that seed the search, or None.
         steps: Steps taken.
         finished: Whether the algorithm has ended by itself.
+        work: What the evaluations cost in the problem's unit.
         live: The foreign objects; rebuilt by replaying the log.
     """
 
@@ -119,6 +120,7 @@ class ForeignState:
     initial: Tensor | None = None
     steps: int = 0
     finished: bool = False
+    work: float = 0.0
     live: Any = transient()  # noqa: RUF009 - a field
 
 
@@ -136,7 +138,9 @@ def fresh(problem: Problem, rng: Rng, initial: Tensor | None) -> ForeignState:
 def evaluate(problem: Problem, x: Floats, state: ForeignState) -> Evaluation:
     """Return the evaluation of the decisions nearest to foreign rows, with noise drawn by their place in the log."""
     rows = problem.space.project(torch.from_numpy(np.array(x, dtype=np.float64)))
-    return problem.evaluate(rows, Rng(state.key).child("evaluate", state.log.rows))
+    out = problem.evaluate(rows, Rng(state.key).child("evaluate", state.log.rows))
+    state.work += out.total_work
+    return out
 
 
 def answers(problem: Problem, evaluation: Evaluation, state: ForeignState) -> Floats:

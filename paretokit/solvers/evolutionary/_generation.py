@@ -46,4 +46,5 @@ def next_generation(
         asked=asked,
         step=state.step + 1,
         evaluations=state.evaluations + new.shape[1],
+        work=state.work + evaluation.total_work / members,
     )

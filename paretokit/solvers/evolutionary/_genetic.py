@@ -34,6 +34,7 @@ class PopulationState:
         asked: Decisions that wait for their evaluation `[P, c, d]`.
         step: Number of times that something was told (of generations, in most solvers).
         evaluations: Rows evaluated, of one member.
+        work: What they cost in the problem's unit, the mean of the members.
     """
 
     keys: Tensor
@@ -46,6 +47,7 @@ class PopulationState:
     asked: Tensor | None = None
     step: int = 0
     evaluations: int = 0
+    work: float = 0.0
 
 
 def rows(stack: Tensor, index: Tensor) -> Tensor:
@@ -153,6 +155,7 @@ class Genetic(StackedSolver[PopulationState]):
             asked=None,
             step=state.step + 1,
             evaluations=grown,
+            work=state.work + evaluation.total_work / len(state.keys),
         )
 
     def step(self, problem: Problem, state: PopulationState) -> PopulationState:
@@ -189,8 +192,8 @@ class Genetic(StackedSolver[PopulationState]):
         return tuple(one(p) for p in range(len(x)))
 
     def cost(self, state: PopulationState) -> Cost:
-        """Return evaluations of one member."""
-        return Cost(evaluations=state.evaluations, work=float(state.evaluations))
+        """Return evaluations of one member, and what they cost in the problem's unit."""
+        return Cost(evaluations=state.evaluations, work=state.work)
 
     @staticmethod
     def _rounded(problem: Problem, x: Tensor) -> Tensor:

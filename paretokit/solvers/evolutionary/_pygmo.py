@@ -168,6 +168,9 @@ class PygmoSolver(Solver[ForeignState]):
 
     def unsupported(self, problem: Problem) -> str | None:
         """Return why the algorithm cannot solve the problem, or None."""
+        fixed = int((problem.space.lower == problem.space.upper).sum())
+        if fixed:
+            return f"pygmo refuses variables that cannot vary, and {fixed} of {problem.space.dim} have equal bounds"
         return refusal(problem, ALGORITHMS[self.algorithm])
 
     def init(self, problem: Problem, rng: Rng, *, initial: Tensor | None = None) -> ForeignState:
@@ -204,7 +207,7 @@ class PygmoSolver(Solver[ForeignState]):
 
     def cost(self, state: ForeignState) -> Cost:
         """Return the evaluations."""
-        return Cost(evaluations=state.log.rows, work=float(state.log.rows))
+        return Cost(evaluations=state.log.rows, work=state.work)
 
     def restore(self, problem: Problem, state: ForeignState) -> ForeignState:
         """Return the state with algorithm and population rebuilt by replaying the log.

@@ -145,7 +145,7 @@ class PymooSolver(Solver[ForeignState]):
 
     def cost(self, state: ForeignState) -> Cost:
         """Return the evaluations."""
-        return Cost(evaluations=state.log.rows, work=float(state.log.rows))
+        return Cost(evaluations=state.log.rows, work=state.work)
 
     def done(self, state: ForeignState) -> bool:
         """Tell whether the schedule is over or no new decision could be found."""

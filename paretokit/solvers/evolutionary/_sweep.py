@@ -84,4 +84,5 @@ class Sweep:
         state.asked = asked
         state.step += 1
         state.evaluations += new.shape[1]
+        state.work += evaluation.total_work / members
         return state

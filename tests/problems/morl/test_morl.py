@@ -224,3 +224,26 @@ def test_a_reference_point_above_every_return_is_said():
 
 def test_the_bandits_actions_are_discrete():
     assert Bandit().actions == Discrete(3)
+
+
+@pytest.mark.parametrize(
+    "solver",
+    [
+        pk.solvers.NSGA2(pop_size=4),
+        pk.solvers.RandomSearch(pop_size=4),
+        pk.solvers.MOEAD(partitions=3),
+        pk.solvers.pymoo("NSGA2", pop_size=4),
+    ],
+)
+def test_generic_solvers_count_their_work_in_environment_steps(solver):
+    problem = MORL(Line(), policy=SMALL, episodes=3)
+    result = pk.solve(problem, solver, budget=pk.Budget(iterations=2), progress=False)
+    assert result.cost.evaluations > 0
+    assert result.cost.work == 3 * 5 * result.cost.evaluations
+    stopped = pk.solve(problem, solver, budget=pk.Budget(work=200), progress=False)
+    assert stopped.cost.evaluations < 100
+
+
+def test_pygmo_says_before_the_run_that_statistics_cannot_vary():
+    with pytest.raises(pk.core.UnsupportedProblemError, match="4 of 38 have equal bounds"):
+        pk.solve(MORL(Line(), policy=SMALL), pk.solvers.pygmo("nsga2"), budget=pk.Budget(iterations=2))
