@@ -34,7 +34,7 @@ def hopper(two: bool) -> tuple[Problem, Solver[Any]]:
     # 6 policies x 325 and 5 x 2 x 5 x 20 updates of 4096 steps; 6 x 488 and 6 x 3 x 3 x 20 for three objectives.
     sizes = {"init_updates": 325, "rounds": 5, "n_selected": 5} if two else {"init_updates": 488, "rounds": 3}
     partitions = 5 if two else 2
-    return problem, solvers.CMORL(partitions=partitions, init_interval=10, extension_interval=2, **sizes)
+    return problem, solvers.CMORL(partitions=partitions, init_interval=10, extension_interval=2 if two else 4, **sizes)
 
 
 def minecart() -> tuple[Problem, Solver[Any]]:
