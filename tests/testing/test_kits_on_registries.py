@@ -7,7 +7,8 @@ import torch
 
 import paretokit as pk
 from paretokit import indicators
-from paretokit.testing import check_indicator, check_problem, check_solver
+from paretokit.problems.morl._table import TENSOR
+from paretokit.testing import check_environment, check_indicator, check_problem, check_solver
 
 NATIVE = ["MOEAD", "NSGA2", "NSGA3", "QuasiRandomSearch", "RandomSearch", "SMSEMOA"]
 
@@ -15,6 +16,11 @@ NATIVE = ["MOEAD", "NSGA2", "NSGA3", "QuasiRandomSearch", "RandomSearch", "SMSEM
 @pytest.mark.parametrize("name", pk.problems.list())
 def test_problem(name):
     check_problem(pk.problems.make(name))
+
+
+@pytest.mark.parametrize("name", TENSOR)
+def test_environment(name):
+    check_environment(name)
 
 
 @pytest.mark.parametrize("name", NATIVE)
@@ -116,3 +122,15 @@ def test_kit_finds_an_indicator_that_depends_on_order():
 
     with pytest.raises(AssertionError, match="NumPy|order of points"):
         check_indicator(first, flips=False)
+
+
+def test_kit_finds_an_environment_that_changes_the_state_it_was_given():
+    from tests.solvers.morl.toy_environments import Line
+
+    class Careless(Line):
+        def step(self, state, action, noise):
+            state += 0.1
+            return super().step(state, action, noise)
+
+    with pytest.raises(AssertionError, match="a step leaves its state as it was|equal noise"):
+        check_environment(Careless())
