@@ -25,6 +25,7 @@ from paretokit.core import (
     Space,
 )
 from paretokit.core import _check as check
+from paretokit.core._threads import one_torch_thread
 from paretokit.problems.morl._architecture import Architecture, Surface, Wiring
 from paretokit.problems.morl._environment import Environment
 from paretokit.problems.morl._network import Network
@@ -33,6 +34,7 @@ from paretokit.problems.morl._rollout import returns
 
 HELD_OUT = 1_000_000  # first held-out evaluation seed
 LANES = 4096  # episodes that are stepped together in one evaluation
+LIGHT_STEP = 2**22  # products a step below which torch's threads wait longer for each other than they compute
 NEGLIGIBLE = 1e-6  # share of a discounted return beyond the default horizon of environments without a time limit
 
 
@@ -216,6 +218,7 @@ class MORL(Problem):
 
     def _rollouts(self, rows: Tensor, lanes: Lanes, sample: bool) -> tuple[Tensor, Tensor]:
         wiring, n, k = self.wiring, len(lanes), self.wiring.noise
+        light = self.device.type == "cpu" and rows.numel() * n < LIGHT_STEP
 
         def act(observation: Tensor, accrued: Tensor, t: int) -> Tensor:
             noise = None
@@ -223,7 +226,7 @@ class MORL(Problem):
                 noise = lanes.child("actions", t).uniform(k, device=rows.device).expand(len(rows), n, k)
             return wiring.act(rows, observation, accrued, noise)
 
-        with torch.no_grad():
+        with torch.no_grad(), one_torch_thread(when=light):
             return returns(
                 self.env.to(self.device),
                 act,

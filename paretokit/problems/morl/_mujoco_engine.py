@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from paretokit.core import _check as check
 from paretokit.core._kernel import KernelModule
+from paretokit.core._threads import kernel_threads
 
 Matrix = NDArray[np.float64]
 
@@ -81,7 +81,7 @@ class Engine:
     ) -> None:
         mujoco = check.package("mujoco", extra="mujoco")
         self.config = {"file": file, "frame_skip": frame_skip, "fields": fields, "threads": threads}
-        self.frame_skip, self.fields, self.threads = frame_skip, fields, threads or torch.get_num_threads()
+        self.frame_skip, self.fields, self.threads = frame_skip, fields, threads or kernel_threads()
         self.model = mujoco.MjModel.from_xml_path(str(file))
         kinds = mujoco.mjtState
         self.spec = int(kinds.mjSTATE_FULLPHYSICS) | int(kinds.mjSTATE_WARMSTART)

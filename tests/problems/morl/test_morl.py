@@ -247,3 +247,21 @@ def test_generic_solvers_count_their_work_in_environment_steps(solver):
 def test_pygmo_says_before_the_run_that_statistics_cannot_vary():
     with pytest.raises(pk.core.UnsupportedProblemError, match="4 of 38 have equal bounds"):
         pk.solve(MORL(Line(), policy=SMALL), pk.solvers.pygmo("nsga2"), budget=pk.Budget(iterations=2))
+
+
+def test_small_measurements_keep_torch_to_one_thread_and_leave_its_number(monkeypatch):
+    seen, step = [], Line.step
+
+    def watched(self, *args, **options):
+        seen.append(torch.get_num_threads())
+        return step(self, *args, **options)
+
+    monkeypatch.setattr(Line, "step", watched)
+    problem, before = MORL(Line(), policy=SMALL, episodes=2), torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        problem.evaluate(rows(problem))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert set(seen) == {1}
