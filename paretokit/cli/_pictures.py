@@ -80,6 +80,8 @@ def convergence(
             line.set_color(style.color(order.index(name)))
     style.legend(ax, loc="lower right")
     front = next(iter(results.values())).front
+    if against == "work" and front.problem is not None:
+        ax.set_xlabel(f"work [{front.problem.unit}]")
     _caption(ax, f"one run each, {_reference(front)}")
     _write(made, file)
 
