@@ -12,15 +12,15 @@ from torch import Tensor
 from paretokit.core import Objective
 from paretokit.core import _check as check
 from paretokit.problems.morl._dynamic_programming import TabularModel, convex_coverage_set
-from paretokit.problems.morl._environment import Discrete, Environment, Move
-from paretokit.problems.morl._lookup import digits, number_of
+from paretokit.problems.morl._environment import Discrete, Move
+from paretokit.problems.morl._lookup import Tabulated, digits, number_of
 
 _LEFT, _RIGHT, _PICK_UP = 0, 1, 2
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class BreakableBottles(Environment):
+class BreakableBottles(Tabulated):
     r"""Two bottles are carried along a corridor: time against deliveries against bottles left broken on the way.
 
     Bottles lie at location 0, the destination is location size - 1, where the walk begins. Up to two are carried. Who
@@ -76,6 +76,7 @@ class BreakableBottles(Environment):
         object.__setattr__(self, "observation_dim", self.size + 1)
         object.__setattr__(self, "n_states", self.size * 9 * 2 ** (self.size - 2))
         object.__setattr__(self, "front_kind", "unknown" if self.unbreakable_bottles else "exact convex coverage set")
+        object.__setattr__(self, "has_model", not self.unbreakable_bottles)
         worst = -abs(self.time_penalty) * 100
         object.__setattr__(self, "reference_point", (worst, min(0.0, 2 * self.bottle_reward), -1.0))
 
@@ -129,7 +130,7 @@ class BreakableBottles(Environment):
         Raises:
             InputError: If bottles are unbreakable: flags do not tell how often one can be picked up.
         """
-        check.that(not self.unbreakable_bottles, "unbreakable_bottles", "be False for a tabular model", "True")
+        check.that(self.has_model, "unbreakable_bottles", "be False for a tabular model", "True")
         seen = digits(*self._radix)
         state = torch.cat([seen[:, :3], seen[:, 3:].sum(-1, keepdim=True), seen[:, 3:]], -1)
         state = state.unsqueeze(1).expand(-1, 3, -1)
@@ -146,6 +147,10 @@ class BreakableBottles(Environment):
             terminal=torch.stack([move.terminated for move in both], -1),
             initial=initial,
         )
+
+    def observations(self) -> Tensor:
+        """Return location, carried, delivered and the flags of each state, float32 `[S, size + 1]`."""
+        return digits(*self._radix).to(torch.float32)
 
     def pareto_front(self, discount: float) -> Tensor | None:
         """Return the exact convex coverage set `[n, 3]`, or None where bottles are unbreakable."""

@@ -11,7 +11,8 @@ from torch import Tensor
 from paretokit.core import Objective
 from paretokit.core import _check as check
 from paretokit.problems.morl._dynamic_programming import TabularModel
-from paretokit.problems.morl._environment import Discrete, Environment, Move
+from paretokit.problems.morl._environment import Discrete, Move
+from paretokit.problems.morl._lookup import Tabulated
 
 _STEPS = 200
 _FISH, _WOOD = 0, 1
@@ -19,7 +20,7 @@ _FISH, _WOOD = 0, 1
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Fishwood(Environment):
+class Fishwood(Tabulated):
     r"""Two places, two goods, 200 steps: every split of the time is Pareto-optimal in the mean.
 
     A step pays one fish with probability `fishproba` at the river, or one wood with probability `woodproba` in the
@@ -54,6 +55,7 @@ class Fishwood(Environment):
     observation_dim = 1
     actions = Discrete(2)
     horizon = _STEPS
+    step_limit = _STEPS
     step_noise = 1
     n_states = 2
     discount = 0.99
@@ -97,6 +99,10 @@ class Fishwood(Environment):
             terminal=torch.zeros(2, 2, 2, dtype=torch.bool),
             initial=torch.tensor([0.0, 1.0], dtype=torch.float64),
         )
+
+    def observations(self) -> Tensor:
+        """Return the two places, float32 `[2, 1]`."""
+        return torch.arange(2, dtype=torch.float32).unsqueeze(-1)
 
     def pareto_front(self, discount: float) -> Tensor | None:
         """Return 200 points `[200, 2]` of the front of expected discounted returns, its two ends among them."""

@@ -1,4 +1,4 @@
-"""Environments that are one table: a step of all lanes is a lookup."""
+"""Environments known as tables, and those that are stepped by them: a step of all lanes is a lookup."""
 
 from __future__ import annotations
 
@@ -39,16 +39,20 @@ class _Tables:
     observations: Tensor
 
 
-class Lookup(Environment):
-    """An environment whose states are numbered: state `[P, N, 1]` holds the number, and a step looks it up.
+class Tabulated(Environment):
+    """An environment that is known as tables: episodes can be played without it, from its model alone.
 
-    A subclass writes `model` and `observations`. One start state. Where actions have several outcomes, a step takes one
-    uniform number, and outcome o happens where it falls into the o-th interval of the outcomes' probabilities.
+    State s of the model is what `state_index` numbers s, and looks like row s of `observations`. One start state. Where
+    actions have several outcomes, a step takes one uniform number first, and outcome o happens where it falls into the
+    o-th interval of the outcomes' probabilities.
 
-    Cost: a step is four gathers.
+    Class or instance attributes:
+        step_limit: Steps after which the environment itself ends an episode, beside what the tables end, or None.
+        has_model: Whether its options leave it tabular.
     """
 
-    device = torch.device("cpu")
+    step_limit: int | None = None
+    has_model: bool = True
 
     @abstractmethod
     def model(self) -> TabularModel:
@@ -57,6 +61,17 @@ class Lookup(Environment):
     @abstractmethod
     def observations(self) -> Tensor:
         """Return what is seen in each state, float32 `[S, o]`."""
+
+
+class Lookup(Tabulated):
+    """An environment whose states are numbered: state `[P, N, 1]` holds the number, and a step looks it up.
+
+    A subclass writes `model` and `observations`, and leaves `step_limit` alone: its states do not count steps.
+
+    Cost: a step is four gathers.
+    """
+
+    device = torch.device("cpu")
 
     @cached_property
     def _tables(self) -> _Tables:

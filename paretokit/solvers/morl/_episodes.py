@@ -15,7 +15,7 @@ from torch import Tensor
 from paretokit.core import InputError, Lanes
 from paretokit.core._kernel import KernelModule
 from paretokit.problems.morl._environment import Environment
-from paretokit.problems.morl._lookup import Lookup
+from paretokit.problems.morl._lookup import Tabulated
 from paretokit.problems.morl._network import NetworkWiring
 from paretokit.problems.morl._rollout import Act, Step, begin, noise_of, rollout
 
@@ -127,6 +127,7 @@ class World:
         below: `[S A, k - 1]`.
         observations: `[S, o]`.
         n_actions, start: A and the first state.
+        step_limit: Steps after which the environment ends an episode in any case, or None.
     """
 
     next_state: NDArray[np.int64]
@@ -136,11 +137,12 @@ class World:
     observations: NDArray[np.float64]
     n_actions: int
     start: int
+    step_limit: int | None
 
     @classmethod
     def of(cls, environment: Environment) -> World | None:
-        """Return an environment's tables where it is one table of moderate size, else None."""
-        if not isinstance(environment, Lookup) or environment.n_states > MOST_STATES:
+        """Return an environment's tables where it is known as tables of moderate size, else None."""
+        if not isinstance(environment, Tabulated) or not environment.has_model or environment.n_states > MOST_STATES:
             return None
         model = environment.model()
         s, a, k = model.next_state.shape
@@ -152,6 +154,7 @@ class World:
             observations=environment.observations().to(torch.float64).contiguous().numpy(),
             n_actions=a,
             start=int(model.initial.argmax()),
+            step_limit=environment.step_limit,
         )
 
 
@@ -286,10 +289,11 @@ class Play:
         return act
 
     def compiled(self, rows: Tensor, lanes: Lanes, t: int) -> Scores:
-        """Return the episodes of an environment that is one table, played and differentiated in one call."""
+        """Return the episodes of an environment that is known as tables, played and differentiated in one call."""
         world, wiring, n = self.world, self.wiring, self.episodes
         assert world is not None
         members, m = len(rows), world.reward.shape[1]
+        horizon = self.horizon if world.step_limit is None else min(self.horizon, world.step_limit)
         body = rows.detach()[:, : wiring.n_body].to(torch.float64).contiguous().numpy()
         lengths, returns = np.zeros((members, n), np.int64), np.zeros((members, n, m))
         score, spread = np.zeros((members, n, wiring.n_body)), np.zeros((members, wiring.n_body))
@@ -303,7 +307,7 @@ class Play:
             world.observations,
             (world.next_state, world.reward, world.terminal, world.below, world.n_actions, world.start),
             (outcomes.keys.numpy().view(np.uint64), actions.keys.numpy().view(np.uint64)),
-            (per_step, self.horizon, self.entropy),
+            (per_step, horizon, self.entropy),
             self.discount,
             (lengths, returns, score, spread),
         )

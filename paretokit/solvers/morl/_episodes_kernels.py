@@ -1,5 +1,5 @@
 # mypy: disable-error-code="untyped-decorator,no-untyped-def,no-untyped-call,no-any-return,misc"
-"""Compiled whole episodes of environments that are one table: `Play.plain` and `Episodes.gradient` in one call."""
+"""Compiled whole episodes of environments known as tables: `Play.plain` and `Episodes.gradient` in one call."""
 
 import numpy as np
 

@@ -74,7 +74,7 @@ class EUPG(Improver[EUPGState]):
         entropy_coef: β.
         max_grad_norm: Norm to which a member's gradient is clipped, or None.
 
-    Cost: the episodes' environment steps and one gradient step a member and call. Environments that are one table play
+    Cost: the episodes' environment steps and one gradient step a member and call. Environments known as tables play
     all members' episodes in one compiled call.
 
     Deviations from the authors' code (and morl-baselines): softmax instead of normalized sigmoids; orthogonal initial

@@ -55,6 +55,7 @@ def test_the_tables_are_the_steps():
     state = environment.initial(torch.zeros(1, 300, 0))
     for _ in range(60):
         index = environment.state_index(environment.observe(state))
+        assert torch.equal(environment.observations()[index], environment.observe(state))
         action = torch.randint(3, index.shape, generator=rng)
         noise = torch.rand(*index.shape, 1, generator=rng, dtype=torch.float64)
         outcome = (noise[..., 0] >= model.probability[index, action, 0]).to(torch.int64)

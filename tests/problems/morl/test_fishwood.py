@@ -48,6 +48,26 @@ def test_splits_of_the_day_have_the_stated_mean():
     assert total.tolist() == pytest.approx(known.tolist(), abs=5 * (120 * 0.09 / lanes) ** 0.5)
 
 
+def test_the_tables_are_the_steps_and_their_limit_is_the_end():
+    environment = Fishwood(fishproba=0.6, woodproba=0.3)
+    model, rng = environment.model(), torch.Generator().manual_seed(2)
+    state = environment.initial(torch.zeros(1, 50, 0))
+    assert int(model.initial.argmax()) == int(environment.state_index(environment.observe(state))[0, 0])
+    for t in range(200):
+        index = environment.state_index(environment.observe(state))
+        assert torch.equal(environment.observations()[index], environment.observe(state))
+        action = torch.randint(2, index.shape, generator=rng)
+        noise = torch.rand(*index.shape, 1, generator=rng, dtype=torch.float64)
+        outcome = (noise[..., 0] >= model.probability[index, action, 0]).to(torch.int64)
+        move = environment.step(state, action, noise)
+        state = move.state
+        after = environment.state_index(environment.observe(state))
+        assert torch.equal(after, model.next_state[index, action, outcome])
+        assert torch.equal(move.reward, model.reward[index, action, outcome])
+        assert move.terminated.all() == move.terminated.any() == (t + 1 == environment.step_limit)
+    assert not model.terminal.any()
+
+
 def test_states_are_the_two_places():
     states = Fishwood().initial(torch.zeros(1, 1, 0))
     assert Fishwood().state_index(Fishwood().observe(states)).tolist() == [[1]]

@@ -10,9 +10,11 @@ import torch
 
 from paretokit.core import InputError, Lanes, Objective, Rng, ShapeError
 from paretokit.core._serial import load_tree, save_tree
+from paretokit.problems.morl._breakable_bottles import BreakableBottles
 from paretokit.problems.morl._deep_sea_treasure import DeepSeaTreasure
 from paretokit.problems.morl._dynamic_programming import TabularModel
 from paretokit.problems.morl._environment import Continuous, Discrete, Environment, Move
+from paretokit.problems.morl._fishwood import Fishwood
 from paretokit.problems.morl._lookup import Lookup
 from paretokit.problems.morl._morl import MORL
 from paretokit.solvers.morl._episodes import World
@@ -115,7 +117,11 @@ class Walk(Environment):
         return state.to(torch.float32)
 
 
-@pytest.mark.parametrize("environment", [DeepSeaTreasure(treasure="concave"), Fair()], ids=lambda e: e.id)
+@pytest.mark.parametrize(
+    "environment",
+    [DeepSeaTreasure(treasure="concave"), Fair(), Fishwood(), BreakableBottles(size=4)],
+    ids=lambda e: e.id,
+)
 @pytest.mark.parametrize("hidden", [(50,), (8, 5)])
 def test_the_compiled_episodes_and_their_gradients_are_the_rollout_loop_s(environment, hidden):
     problem = MORL(environment).to(dtype=torch.float64)
@@ -286,6 +292,20 @@ def test_episodes_end_where_the_environment_or_the_time_limit_says():
 def test_large_or_untabular_environments_have_no_tables():
     assert World.of(Walk()) is None
     assert World.of(replace(Fair())) is not None
+    assert World.of(BreakableBottles()) is not None
+    assert World.of(BreakableBottles(unbreakable_bottles=True)) is None  # its observations do not tell its states
+    assert World.of(BreakableBottles(size=12)) is None  # 110 592 states
+
+
+@pytest.mark.parametrize(("horizon", "length"), [(300, 200), (200, 200), (150, 150)])
+def test_an_environment_that_ends_its_episodes_by_the_clock_does_so_in_both_twins(horizon, length):
+    problem = MORL(Fishwood(), horizon=horizon)
+    state = EUPG(episodes=3).start(problem, lanes_of(2), corners(2))
+    rows = EUPG(episodes=3).rows(problem, state)
+    plain, compiled = state.play.plain(rows, lanes_of(2), 1), state.play.compiled(rows, lanes_of(2), 1)
+    for data in (plain, compiled):
+        assert torch.equal(data.lengths, torch.full((2, 3), length))
+    assert torch.allclose(plain.returns, compiled.returns, rtol=1e-12, atol=1e-12)
 
 
 def test_what_it_cannot_train_is_said():
