@@ -5,8 +5,8 @@ episode as in the authors' code: paretokit's stack of sixteen members in one pro
 class trained member by member, with the same network, rate, discount and linear utilities. Other rows of ours give the
 plain path through the rollout loop, which environments that are no table take: it pays by lanes, so sixteen episodes an
 update (another algorithm, with fewer updates) cost little more than one. Columns count the clock's and this process's
-processor seconds, the latter also being right on a machine that others use. Where nothing is random, our policies then
-play in MO-Gymnasium, and must return what our environment said, to float32.
+processor seconds, the latter also being right on a machine that others use. Our policies then play in MO-Gymnasium,
+under the same random numbers, and must return what our environment said, to float32.
 
 morl-baselines calls a utility with one argument in its update (and with two beside it), so it is given one that takes
 both. Its target is the utility of future rewards, ours that of the whole return; the work is the same.
@@ -94,16 +94,32 @@ class Peer:
         return steps // MEMBERS * MEMBERS
 
 
+class Dice:
+    """Stands in for an environment's generator: `random()` gives known numbers, one a step."""
+
+    def __init__(self, faces: list[float]) -> None:
+        self.faces = iter(faces)
+
+    def random(self) -> float:
+        """Return the next number."""
+        return next(self.faces)
+
+
 def same_returns(stack: Stack, environment: str) -> None:
-    """Assert that a trained policy returns in MO-Gymnasium what our environment says."""
+    """Assert that trained policies return in MO-Gymnasium what our environment says, under the same numbers."""
     import mo_gymnasium
 
     view = stack.problem.with_policy(stack.solver.architecture(stack.problem))
     rows = stack.solver.rows(stack.problem, stack.state)
-    said = view.evaluate(rows).values.double()
+    lanes = Lanes((Rng.from_seed(1),))
+    said = view.rollouts(rows, lanes)[0][:, 0]
+    random = view.env.step_noise > 0
+    faces = lanes.child("steps").uniform(view.env.horizon or 0, int(random)).flatten().tolist()
     env = mo_gymnasium.make(environment)
     for p in range(0, MEMBERS, 5):
         policy, (observation, _) = view.decode(rows[p]), env.reset(seed=0)
+        if random:
+            env.unwrapped._np_random = Dice(faces)
         total, gain, ended = np.zeros(2), 1.0, False
         policy.reset()
         while not ended:
