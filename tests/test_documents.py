@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import runpy
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TUTORIALS = sorted((ROOT / "tutorials").glob("*.py"))
+SLOW = {"tutorials/02_morl.py"}
 LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 
 
@@ -31,10 +33,48 @@ def elsewhere(tmp_path, monkeypatch):
         plt.close("all")
 
 
-@pytest.mark.parametrize("tutorial", TUTORIALS, ids=name)
-def test_tutorials_run(tutorial, capsys):
+@pytest.mark.parametrize(
+    "tutorial",
+    [pytest.param(t, marks=[pytest.mark.slow] if name(t) in SLOW else [], id=name(t)) for t in TUTORIALS],
+)
+def test_tutorials_run(tutorial, capsys, monkeypatch):
+    for variable in ("SDL_VIDEODRIVER", "SDL_AUDIODRIVER", "MUJOCO_GL"):  # set by tutorials; put back afterwards
+        monkeypatch.setenv(variable, {"MUJOCO_GL": "egl"}.get(variable, "dummy"))
     runpy.run_path(str(tutorial))
     assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("tutorial", TUTORIALS, ids=name)
+def test_tutorials_name_only_what_exists(tutorial):
+    import paretokit as pk
+
+    chains = set()
+    for node in ast.walk(ast.parse(tutorial.read_text("utf-8"))):
+        parts = []
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        if parts and isinstance(node, ast.Name) and node.id == "pk":
+            chains.add(tuple(reversed(parts)))
+    assert len(chains) > 5
+    for chain in chains:
+        found = pk
+        for part in chain:
+            found = getattr(found, part)
+
+
+def test_options_of_solvers_in_slow_tutorials_are_known():
+    import paretokit as pk
+
+    solvers = {"CMORL", "MORLD", "MultiPolicyQ", "NSGA2"}
+    made = 0
+    for tutorial in sorted(SLOW):
+        for node in ast.walk(ast.parse((ROOT / tutorial).read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in solvers:
+                known = set(getattr(pk.solvers, node.func.attr).__dataclass_fields__)
+                assert {keyword.arg for keyword in node.keywords} <= known
+                made += 1
+    assert made > 5
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
