@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import FrameType
 from typing import Any, Self
 
@@ -32,6 +32,8 @@ from paretokit.run._checkpoint import CheckpointFolder, RunRecord, environment
 from paretokit.run._history import History
 from paretokit.run._progress import Progress
 from paretokit.run._result import Result
+
+IDLE = 100  # steps after which a budget of which nothing was spent is called a mistake
 
 
 @dataclass(frozen=True)
@@ -177,9 +179,16 @@ class Loop:
         budget = self.budget
         if budget is None or not record.iterations:
             return ""
-        if budget.spent(self.solver.cost(state), record.iterations, record.seconds) >= 1:
+        cost = self.solver.cost(state)
+        share = budget.spent(cost, record.iterations, record.seconds)
+        if share >= 1:
             return "budget"
         if budget.target is None and budget.stall is None:
+            if share == 0 and record.iterations >= IDLE and not self.solver.finishes:
+                spent = ", ".join(f.name for f in fields(cost) if getattr(cost, f.name)) or "nothing"
+                hint = f"in {IDLE} steps it has spent {spent}"
+                rule = f"limit something that {self.solver.name} spends"
+                raise InputError(check.message("budget", rule, budget, hint))
             return ""
         front = self.solver.front(handle, state)
         if budget.target and len(front) and self._reached(front, budget):

@@ -44,6 +44,14 @@ def test_seconds_end_the_run():
     assert result.seconds >= 0.05
 
 
+def test_a_budget_that_nobody_spends_is_called_so_and_does_not_run_forever():
+    wrong = r"`budget` must limit something that Walk spends; got Budget\(env_steps=50\) \(in 100 steps it has spent"
+    with pytest.raises(pk.core.InputError, match=wrong):
+        pk.solve(Bowls(), Walk(), budget=pk.Budget(env_steps=50))
+    both = pk.Budget(env_steps=50, iterations=120)
+    assert len(pk.solve(Bowls(), Walk(), budget=both).history) == 120
+
+
 def test_target_and_stall():
     result = pk.solve(Bowls(), Walk(), budget=pk.Budget(iterations=200, target={"hypervolume": 240.0}))
     assert result.status == "target"
