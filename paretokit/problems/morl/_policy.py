@@ -64,6 +64,9 @@ class Policy:
     _draws: int = field(init=False, default=0, repr=False)
 
     def __post_init__(self) -> None:
+        shape, dim = tuple(self.row.shape), self.wiring.space.dim
+        hint = "one row of `front.x`, such as `x[0]`"
+        check.shape(shape == (dim,), "row", f"be one decision of {dim} numbers", f"shape {shape}", hint)
         self.reset()
 
     def reset(self) -> None:

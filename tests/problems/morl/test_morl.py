@@ -265,3 +265,10 @@ def test_small_measurements_keep_torch_to_one_thread_and_leave_its_number(monkey
     finally:
         torch.set_num_threads(before)
     assert set(seen) == {1}
+
+
+def test_a_row_that_is_no_single_decision_is_refused_at_decoding():
+    problem = MORL("deep-sea-treasure-v0", policy=SMALL)
+    d = problem.space.dim
+    with pytest.raises(ShapeError, match=rf"`row` must be one decision of {d} numbers; got shape \(1, {d}\) \(one row"):
+        problem.decode(rows(problem, 1))
