@@ -83,6 +83,8 @@ class CMORL(Solver[CMORLState]):
         partitions: Lattice partitions H of the initial preferences, binom(H + m - 1, m - 1) of them; 5 for two
             objectives, 2 for three, 1 beyond unless given.
         init_updates: Rollouts of each initial policy; the learning rate falls linearly to 0 over them.
+        init_entropy: Weight of the entropy when the initialization begins; it falls linearly, not below that of
+            `ppo`. Raise it where policies settle for the first reward that they meet.
         rounds: Extension rounds.
         n_selected: Policies selected a round.
         extension_updates: Rollouts of each pair in a round, at the full learning rate.
@@ -108,6 +110,7 @@ class CMORL(Solver[CMORLState]):
     ppo: PPO | Mapping[str, Any] = field(default_factory=PPO)
     partitions: int | None = None
     init_updates: int = 65
+    init_entropy: float = 0.0
     rounds: int = 2
     n_selected: int = 6
     extension_updates: int = 20
@@ -128,7 +131,7 @@ class CMORL(Solver[CMORLState]):
         check.at_least(1, init_updates=self.init_updates, n_selected=self.n_selected, capacity=self.capacity)
         check.at_least(1, extension_updates=self.extension_updates)
         check.at_least(1, init_interval=self.init_interval, extension_interval=self.extension_interval)
-        check.at_least(0, rounds=self.rounds)
+        check.at_least(0, rounds=self.rounds, init_entropy=self.init_entropy)
         check.one_of(("ipo", "cpo"), constraint=self.constraint)
         if isinstance(self.region, Mapping):
             check.options(self.region, option_names(TrustRegion), owner="TrustRegion")
@@ -205,8 +208,9 @@ class CMORL(Solver[CMORLState]):
         """Return the state after one rollout and update of every policy in training."""
         assert isinstance(problem, MORL)
         if state.round == 0:
-            rate = self.trainer.learning_rate * (1 - state.updates / self.init_updates)
-            self._train(problem, state, state.members.preference, rate, None)
+            left = 1 - state.updates / self.init_updates
+            rate, entropy = left * self.trainer.learning_rate, left * self.init_entropy
+            self._train(problem, state, state.members.preference, rate, entropy=entropy)
             last = state.updates == self.init_updates
             if last or state.updates % self.init_interval == 0:
                 self._measure(problem, state)
@@ -251,12 +255,22 @@ class CMORL(Solver[CMORLState]):
         size = 0 if state.archive is None else len(state.archive)
         return {"round": float(state.round), "archive": float(size), "evaluation_steps": float(state.evaluation_steps)}
 
-    def _train(self, problem: MORL, state: CMORLState, weights: Tensor, rate: float, floors: Floors | None) -> None:
+    def _train(
+        self,
+        problem: MORL,
+        state: CMORLState,
+        weights: Tensor,
+        rate: float,
+        floors: Floors | None = None,
+        entropy: float = 0.0,
+    ) -> None:
+        """Make one rollout and update of every member, and book what it spent."""
         before = dataclasses.replace(state.members.spent)
+        ppo = dataclasses.replace(self.trainer, entropy_coef=max(entropy, self.trainer.entropy_coef))
         if floors is None or self.constraint == "ipo":
-            state.members, _ = self.trainer.train(problem, state.members, weights, rate=rate, floors=floors)
+            state.members, _ = ppo.train(problem, state.members, weights, rate=rate, floors=floors)
         else:
-            state.members = train_constrained(self.trainer, problem, state.members, weights, floors, self.trust)
+            state.members = train_constrained(ppo, problem, state.members, weights, floors, self.trust)
         after = state.members.spent
         state.spent.env_steps += after.env_steps - before.env_steps
         state.spent.gradient_steps += after.gradient_steps - before.gradient_steps
