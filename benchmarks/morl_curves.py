@@ -38,8 +38,13 @@ def hopper(two: bool) -> tuple[Problem, Solver[Any]]:
 
 
 def minecart() -> tuple[Problem, Solver[Any]]:
-    """C-MORL on the deterministic minecart: 6 x 65 and 6 x 3 x 2 x 20 updates, 4.5 million steps."""
-    return problems.MORL("minecart-deterministic-v0"), solvers.CMORL(init_interval=5, extension_interval=2)
+    """C-MORL on the deterministic minecart: 15 x 65 and 6 x 3 x 2 x 20 updates, 6.9 million steps.
+
+    A cart starts towards the middle mine, and policies of few preferences settle for it; fifteen that begin with an
+    entropy weight of 0.1 find the outer mines too.
+    """
+    solver = solvers.CMORL(partitions=4, init_entropy=0.1, init_interval=5, extension_interval=2)
+    return problems.MORL("minecart-deterministic-v0"), solver
 
 
 def halfcheetah() -> tuple[Problem, Solver[Any]]:
