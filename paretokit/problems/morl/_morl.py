@@ -67,6 +67,8 @@ class MORL(Problem):
     Cost: an evaluation of n policies steps n x `episodes` lanes together.
     """
 
+    light = True  # small stacks of small networks: torch's threads would wait for each other
+
     environment: str | Callable[[], Any] | Environment = "deep-sea-treasure-v0"
     _: KW_ONLY
     env_options: Mapping[str, Any] = field(default_factory=dict)
