@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, final
 import torch
 from torch import Tensor
 
-from paretokit.core import Cost, Evaluation, Front, Lanes, Problem, Rng, Solver, option_names
+from paretokit.core import Cost, Front, Lanes, Problem, Rng, Solver, option_names
 from paretokit.core import _check as check
 from paretokit.indicators import simplex_lattice
 from paretokit.problems.morl._morl import MORL
@@ -18,7 +18,7 @@ from paretokit.solvers.morl._cpo import TrustRegion, train_constrained
 from paretokit.solvers.morl._improver import Spent
 from paretokit.solvers.morl._improvers import described, improver_of
 from paretokit.solvers.morl._ppo import PPO, Floors, PPOState
-from paretokit.solvers.morl._snapshots import Snapshots
+from paretokit.solvers.morl._snapshots import Snapshots, archive_front
 
 FLOOR_SPAN = 0.1  # share of an objective's range on the archive that counts as its least scale
 
@@ -226,22 +226,11 @@ class CMORL(Solver[CMORLState]):
 
     def front(self, problem: Problem, state: CMORLState) -> Front:
         """Return the archive, with the environment steps after which each policy was found."""
-        kept = state.archive
-        if kept is None:
-            empty = torch.zeros(0, problem.n_objectives, dtype=problem.dtype)
-            return Front.of(problem, torch.zeros(0, problem.space.dim, dtype=problem.dtype), Evaluation(empty))
-        values = Evaluation(kept.values.to(problem.dtype), None, kept.stderr.to(problem.dtype))
-        return Front.of(problem, kept.rows, values, info={"env_steps": kept.born})
+        return archive_front(problem, state.archive)
 
     def cost(self, state: CMORLState) -> Cost:
         """Return what training and measuring spent; `env_steps` is training alone, `work` both."""
-        spent = state.spent
-        return Cost(
-            evaluations=state.evaluations,
-            env_steps=spent.env_steps,
-            gradient_steps=spent.gradient_steps,
-            work=float(spent.env_steps + state.evaluation_steps),
-        )
+        return state.spent.cost(state.evaluations, state.evaluation_steps)
 
     def done(self, state: CMORLState) -> bool:
         """Tell whether the last round has ended, or no policy is left to extend from."""

@@ -294,13 +294,7 @@ class ConditionedPPO(Solver[ConditionedPPOState]):
 
     def cost(self, state: ConditionedPPOState) -> Cost:
         """Return what training and measuring spent; `env_steps` is training alone, `work` both."""
-        spent = state.spent
-        return Cost(
-            evaluations=state.evaluations,
-            env_steps=spent.env_steps,
-            gradient_steps=spent.gradient_steps,
-            work=float(spent.env_steps + state.evaluation_steps),
-        )
+        return state.spent.cost(state.evaluations, state.evaluation_steps)
 
     def done(self, state: ConditionedPPOState) -> bool:
         """Tell whether `iterations` rollouts were made."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from torch import Tensor
 
-from paretokit.core import Lanes
+from paretokit.core import Cost, Lanes
 from paretokit.problems.morl._architecture import Architecture
 from paretokit.problems.morl._morl import MORL
 
@@ -48,6 +48,15 @@ class Spent:
 
     env_steps: int = 0
     gradient_steps: int = 0
+
+    def cost(self, evaluations: int, evaluation_steps: int) -> Cost:
+        """Return the cost with measuring beside: `env_steps` is training alone, `work` both."""
+        return Cost(
+            evaluations=evaluations,
+            env_steps=self.env_steps,
+            gradient_steps=self.gradient_steps,
+            work=float(self.env_steps + evaluation_steps),
+        )
 
 
 S = TypeVar("S")

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, cast, final
 import torch
 from torch import Tensor
 
-from paretokit.core import Cost, Evaluation, Front, Lanes, Problem, Rng, Solver
+from paretokit.core import Cost, Front, Lanes, Problem, Rng, Solver
 from paretokit.core import _check as check
 from paretokit.indicators import simplex_lattice
 from paretokit.problems.morl._morl import MORL
@@ -20,7 +20,7 @@ from paretokit.solvers.morl._improvers import described, improver_of
 from paretokit.solvers.morl._pgmorl_prediction import History, predicted
 from paretokit.solvers.morl._pgmorl_selection import Frame, buffered, candidates, select_tasks
 from paretokit.solvers.morl._ppo import PPO, PPOState
-from paretokit.solvers.morl._snapshots import Snapshots
+from paretokit.solvers.morl._snapshots import Snapshots, archive_front
 
 PARTITIONS = {2: 5, 3: 4, 4: 2}  # of the warm-up's lattice by objectives: 6, 15 and 10 tasks
 
@@ -227,22 +227,11 @@ class PGMORL(Solver[PGMORLState]):
 
     def front(self, problem: Problem, state: PGMORLState) -> Front:
         """Return the archive, with the environment steps after which each policy was found."""
-        kept = state.archive
-        if kept is None:
-            empty = torch.zeros(0, problem.n_objectives, dtype=problem.dtype)
-            return Front.of(problem, torch.zeros(0, problem.space.dim, dtype=problem.dtype), Evaluation(empty))
-        values = Evaluation(kept.values.to(problem.dtype), None, kept.stderr.to(problem.dtype))
-        return Front.of(problem, kept.rows, values, info={"env_steps": kept.born})
+        return archive_front(problem, state.archive)
 
     def cost(self, state: PGMORLState) -> Cost:
         """Return what training and measuring spent; `env_steps` is training alone, `work` both."""
-        spent = state.spent
-        return Cost(
-            evaluations=state.evaluations,
-            env_steps=spent.env_steps,
-            gradient_steps=spent.gradient_steps,
-            work=float(spent.env_steps + state.evaluation_steps),
-        )
+        return state.spent.cost(state.evaluations, state.evaluation_steps)
 
     def done(self, state: PGMORLState) -> bool:
         """Tell whether the last generation has ended, or no policy is left to train."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from paretokit.core import Lanes, crowding_distance, non_dominated
+from paretokit.core import Evaluation, Front, Lanes, Problem, crowding_distance, non_dominated
 from paretokit.nn import Moments
 from paretokit.problems.morl._morl import MORL
 from paretokit.problems.morl._rollout import begin
@@ -111,3 +111,12 @@ class Snapshots:
             updates=0,
             spent=Spent(),
         )
+
+
+def archive_front(problem: Problem, kept: Snapshots | None) -> Front:
+    """Return an archive as a front, with the environment steps after which each policy was found."""
+    if kept is None:
+        empty = torch.zeros(0, problem.n_objectives, dtype=problem.dtype)
+        return Front.of(problem, torch.zeros(0, problem.space.dim, dtype=problem.dtype), Evaluation(empty))
+    values = Evaluation(kept.values.to(problem.dtype), None, kept.stderr.to(problem.dtype))
+    return Front.of(problem, kept.rows, values, info={"env_steps": kept.born})
