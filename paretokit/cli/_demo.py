@@ -25,7 +25,7 @@ def chosen(only: Sequence[str] | None) -> tuple[DemoPanel, ...]:
 
 
 class _Clock:
-    """Moves the bar and shares out the time: a run may take 40 % of what is left after the least for all others."""
+    """Moves the bar and shares out the time: 40 % of what is left after the least for all others, all for the last."""
 
     def __init__(self, seconds: float, runs: int, bar: Any) -> None:
         self.end, self.left, self.runs, self.bar = time.perf_counter() + seconds, runs, runs, bar
@@ -35,7 +35,7 @@ class _Clock:
         self.bar.set_description_str(name)
         self.left -= 1
         spare = self.end - time.perf_counter() - LEAST * self.left
-        return max(SHARE * spare, LEAST)
+        return max((SHARE if self.left else 1.0) * spare, LEAST)
 
 
 def rows_of(name: str, report: PanelReport) -> list[list[str]]:

@@ -199,7 +199,7 @@ POLICIES: tuple[DemoPanel, ...] = (
         environment="deep-sea-treasure-concave-v0",
         hidden=(16,),
         entrants=(
-            Entrant(name="MultiPolicyQ", options={"interval": 1}),
+            Entrant(name="MultiPolicyQ", options={"interval": 4}),
             Entrant(
                 name="MORLD",
                 options={
