@@ -101,7 +101,8 @@ class CMORL(Solver[CMORLState]):
     Liu, Sun, Gao, Zhou, Zhang and Wang (ICLR 2025), "Efficient discovery of Pareto front for multi-objective
     reinforcement learning". Deviations from the released code, which departs from the paper: thresholds are frozen
     numbers of the selected policy, the maximized objective is left out of the barrier, every pair starts from the
-    selected policy, the learning rate is reset, and environments are not replayed from one seed.
+    selected policy, the learning rate is reset, and environments are not replayed from one seed. `init_entropy` is an
+    addition of ours, off by default.
     """
 
     solves: ClassVar[type[Problem]] = MORL
