@@ -27,9 +27,9 @@ FOLDER = Path(__file__).parent / "results" / "morl"
 FIELDS = ("env_steps", "work", "seconds", "points", "hypervolume")
 
 
-def hopper(two: bool) -> tuple[Problem, Solver[Any]]:
+def hopper(name: str, two: bool) -> tuple[Problem, Solver[Any]]:
     """C-MORL at the real budget of the published figures (about 12 and 16 million steps of training)."""
-    name, episodes = ("mo-hopper-2d-v4", 5) if two else ("mo-hopper-v4", 10)
+    episodes = 5 if two else 10
     problem = problems.MORL(name, horizon=500, episodes=episodes, discount=0.99)
     # 6 policies x 325 and 5 x 2 x 5 x 20 updates of 4096 steps; 6 x 488 and 6 x 3 x 3 x 20 for three objectives.
     sizes = {"init_updates": 325, "rounds": 5, "n_selected": 5} if two else {"init_updates": 488, "rounds": 3}
@@ -57,8 +57,10 @@ def halfcheetah() -> tuple[Problem, Solver[Any]]:
 
 RUNS: dict[str, tuple[Callable[[], tuple[Problem, Solver[Any]]], Budget | None]] = {
     "halfcheetah": (halfcheetah, Budget(env_steps=300_000)),
-    "hopper-2d": (lambda: hopper(two=True), None),
-    "hopper-3d": (lambda: hopper(two=False), None),
+    "hopper-2d": (lambda: hopper("mo-hopper-2d-v4", two=True), None),
+    "hopper-2d-v5": (lambda: hopper("mo-hopper-2obj-v5", two=True), None),
+    "hopper-3d": (lambda: hopper("mo-hopper-v4", two=False), None),
+    "hopper-3d-v5": (lambda: hopper("mo-hopper-v5", two=False), None),
     "minecart": (minecart, None),
 }
 
