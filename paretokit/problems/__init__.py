@@ -15,6 +15,7 @@ from paretokit.problems._registry import make as make
 
 _LAZY: dict[str, str] = {
     **{path.partition(":")[2]: path.partition(":")[0] for path in PROBLEMS.paths.values()},
+    "CompositionalDesign": "paretokit.problems.design._design",
     "MORL": "paretokit.problems.morl._morl",
     "external": "paretokit.problems._function",
     "from_function": "paretokit.problems._function",

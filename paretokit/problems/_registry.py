@@ -6,13 +6,14 @@ from typing import Any
 
 from paretokit.core import Problem, Registry
 from paretokit.core import _check as check
+from paretokit.problems.design import DESIGN
 from paretokit.problems.engineering import ENGINEERING
 from paretokit.problems.morl._table import OTHERS, TENSOR
 from paretokit.problems.synthetic import SYNTHETIC
 
 _MORL = "paretokit.problems.morl._morl:MORL"
 
-PROBLEMS = Registry("problem", {**SYNTHETIC, **ENGINEERING, **dict.fromkeys(TENSOR, _MORL)})
+PROBLEMS = Registry("problem", {**SYNTHETIC, **ENGINEERING, **DESIGN, **dict.fromkeys(TENSOR, _MORL)})
 
 
 def make(id: str, **options: Any) -> Problem:  # noqa: A002 - the contract's word

@@ -10,10 +10,11 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
+from paretokit.problems._thin import thin
 from paretokit.problems.synthetic._base import count
 from paretokit.problems.synthetic._cdtlz import ConstrainedDTLZ
 from paretokit.problems.synthetic._dtlz import DTLZ1, DTLZ3
-from paretokit.problems.synthetic._points import DEFAULT, Intervals, along, cube, thin
+from paretokit.problems.synthetic._points import DEFAULT, Intervals, along, cube
 
 _HALF = math.acos(0.95) / (5 * math.pi)
 DC1_BANDS: Intervals = ((0.0, _HALF), (0.4 - _HALF, 0.4 + _HALF), (0.8 - _HALF, 0.8 + _HALF))

@@ -1,4 +1,4 @@
-"""Evenly spread points of fronts: simplex lattices, cubes, unions of intervals, thinning."""
+"""Evenly spread points of fronts: simplex lattices, cubes, unions of intervals."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+
+from paretokit.problems._thin import thin
 
 DEFAULT = 1000  # points of a continuous front unless the caller says how many
 
@@ -85,24 +87,6 @@ def grid(n: int, intervals: Intervals) -> Tensor:
     for i in sorted(range(len(shares)), key=lambda i: int(shares[i]) - shares[i])[: n - sum(sizes)]:
         sizes[i] += 1
     return torch.cat([torch.linspace(a, b, s, dtype=torch.float64) for (a, b), s in zip(intervals, sizes, strict=True)])
-
-
-def thin(points: Tensor, n: int) -> Tensor:
-    """Return n of the points `[k >= n, m]`, spread out: the best of each objective, then always the farthest left.
-
-    Greedy k-center (Gonzalez, 1985) after scaling each objective to its range. Cost O(n k m).
-    """
-    if points.shape[0] <= n:
-        return points
-    span = (points.amax(0) - points.amin(0)).clamp_min(1e-300)
-    scaled = (points - points.amin(0)) / span
-    chosen = list(dict.fromkeys(scaled.argmin(0).tolist() + scaled.argmax(0).tolist()))[:n]
-    gap = (scaled[:, None] - scaled[chosen]).square().sum(-1).amin(1)
-    while len(chosen) < n:
-        farthest = int(gap.argmax())
-        chosen.append(farthest)
-        gap = torch.minimum(gap, (scaled - scaled[farthest]).square().sum(-1))
-    return points[sorted(chosen)]
 
 
 def thinned(surface: Callable[[int], Tensor], n: int | None) -> Tensor:

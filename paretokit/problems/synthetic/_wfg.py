@@ -12,9 +12,10 @@ from torch import Tensor
 
 from paretokit.core import Box, Evaluation, Rng
 from paretokit.core import _check as check
+from paretokit.problems._thin import thin
 from paretokit.problems.synthetic import _wfg_maths as wfg
 from paretokit.problems.synthetic._base import Synthetic, count, whole
-from paretokit.problems.synthetic._points import DEFAULT, Intervals, along, cube, simplex, thin, thinned
+from paretokit.problems.synthetic._points import DEFAULT, Intervals, along, cube, simplex, thinned
 
 # Where t cos(5 pi t)^2 exceeds all its earlier values; inner left ends are rounded up by 1e-12.
 WFG2_PIECES: Intervals = (

@@ -1,0 +1,95 @@
+"""All states of a small design environment, level by level, with the edges between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from paretokit.problems.design._environment import NOTHING, DesignEnvironment
+
+
+@dataclass(frozen=True)
+class States:
+    """Every reachable state, numbered level by level (level = number of actions from the start).
+
+    Attributes:
+        environment: Whose states they are.
+        rows: The states `[S, k]`; the start is row 0.
+        children: Number of the state after each action `[S, A]`, -1 where it is illegal.
+        undone: The backward action that undoes each action `[S, A]`, -1 likewise.
+        parents: Number of the state before each backward action `[S, B]`, -1 where there is none.
+        redone: The action that each backward action undoes `[S, B]`, -1 likewise.
+        levels: Begin of each level and, at last, S.
+    """
+
+    environment: DesignEnvironment
+    rows: Tensor = field(repr=False)
+    children: Tensor = field(repr=False)
+    undone: Tensor = field(repr=False)
+    parents: Tensor = field(repr=False)
+    redone: Tensor = field(repr=False)
+    levels: tuple[int, ...] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def terminal(self) -> Tensor:
+        """Numbers of the finished states, in order."""
+        return (self.children == NOTHING).all(-1).nonzero().flatten()
+
+    @staticmethod
+    def of(environment: DesignEnvironment, limit: int) -> States | None:
+        """Return the states found by breadth-first search, or None where there are more than `limit`."""
+        actions = torch.arange(environment.n_actions)
+        level = environment.start(1)
+        rows, children, undone, levels, total = [], [], [], [0], 0
+        while len(level):
+            total += len(level)
+            if total > limit:
+                return None
+            legal = environment.mask(level)
+            owner, action = legal.nonzero().unbind(1)
+            following = environment.step(level[owner], action)
+            unique, number = torch.unique(following, dim=0, return_inverse=True)
+            to = torch.full(legal.shape, NOTHING)
+            to[owner, action] = total + number
+            by = torch.full(legal.shape, NOTHING)
+            by[owner, action] = environment.undoing(level[owner], action)
+            rows.append(level)
+            children.append(to)
+            undone.append(by)
+            levels.append(total)
+            level = unique
+        to, by = torch.cat(children), torch.cat(undone)
+        parents = torch.full((total, environment.n_backward), NOTHING)
+        redone = parents.clone()
+        owner, action = (to != NOTHING).nonzero().unbind(1)
+        parents[to[owner, action], by[owner, action]] = owner
+        redone[to[owner, action], by[owner, action]] = actions[action]
+        return States(environment, torch.cat(rows), to, by, parents, redone, tuple(levels))
+
+    def terminal_distribution(self, log_policy: Tensor) -> Tensor:
+        r"""Return the exact probability `[..., S]` with which a policy ends in each state (0 where not finished).
+
+        .. math:: p(s') = \sum_{s \to s'} p(s)\,P_F(s' \mid s), \qquad p(s_0) = 1
+
+        Args:
+            log_policy: Log-probabilities of the actions `[..., S, A]`; illegal ones are ignored.
+
+        Cost: O(SA) for each policy, a level at a time.
+        """
+        legal = self.children != NOTHING
+        probability = torch.where(legal, log_policy.exp(), 0)
+        reach = torch.zeros(log_policy.shape[:-1], dtype=log_policy.dtype, device=log_policy.device)
+        reach[..., 0] = 1
+        for begin, end in zip(self.levels[:-1], self.levels[1:], strict=True):
+            owner, action = legal[begin:end].nonzero().unbind(1)
+            owner = owner + begin
+            flow = reach[..., owner] * probability[..., owner, action]
+            reach = reach.index_add(-1, self.children[owner, action], flow)
+        out = torch.zeros_like(reach)
+        out[..., self.terminal] = reach[..., self.terminal]
+        return out

@@ -1,0 +1,1 @@
+"""Generative flow networks: samplers of many diverse designs over a whole front."""
