@@ -1,0 +1,49 @@
+"""How a model is rolled out and scored: state by state on any environment, or from a table of all states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from paretokit.core import Rng
+from paretokit.problems.design._design import CompositionalDesign
+from paretokit.solvers.gflownet._policy import FlowModel
+from paretokit.solvers.gflownet._sampler import sample
+from paretokit.solvers.gflownet._scores import Scores, scores
+from paretokit.solvers.gflownet._trajectories import Trajectories
+
+
+class Engine(Protocol):
+    """Rolls out and scores; every engine gives the same numbers."""
+
+    model: FlowModel
+
+    def sample(self, row: Tensor, condition: Tensor | None, *, n: int, rng: Rng, epsilon: float = 0.0) -> Trajectories:
+        """Return n trajectories, as `sample`."""
+        ...
+
+    def scores(self, row: Tensor, trajectories: Trajectories) -> Scores:
+        """Return their scores under the parameters `row [D]`, with gradients, as `scores`."""
+        ...
+
+
+@dataclass(frozen=True)
+class StateByState:
+    """The plain engine, for every environment, network and condition."""
+
+    model: FlowModel
+
+    def sample(self, row: Tensor, condition: Tensor | None, *, n: int, rng: Rng, epsilon: float = 0.0) -> Trajectories:
+        """Return n trajectories."""
+        return sample(self.model, row, condition, n=n, rng=rng, epsilon=epsilon)
+
+    def scores(self, row: Tensor, trajectories: Trajectories) -> Scores:
+        """Return their scores."""
+        return scores(self.model, row, trajectories)
+
+
+def engine_of(model: FlowModel, problem: CompositionalDesign) -> Engine:
+    """Return the fastest engine for a model of a problem."""
+    return StateByState(model)
