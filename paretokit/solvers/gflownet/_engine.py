@@ -18,7 +18,10 @@ from paretokit.solvers.gflownet._trajectories import Trajectories
 class Engine(Protocol):
     """Rolls out and scores; every engine gives the same numbers."""
 
-    model: FlowModel
+    @property
+    def model(self) -> FlowModel:
+        """The model that it rolls out."""
+        ...
 
     def sample(self, row: Tensor, condition: Tensor | None, *, n: int, rng: Rng, epsilon: float = 0.0) -> Trajectories:
         """Return n trajectories, as `sample`."""

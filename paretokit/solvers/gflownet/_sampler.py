@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from paretokit.core import Rng
-from paretokit.problems.design._environment import NOTHING, DesignEnvironment
+from paretokit.problems.design._environment import NOTHING
 from paretokit.solvers.gflownet._policy import FlowModel, masked_log_softmax
 from paretokit.solvers.gflownet._trajectories import Trajectories
 
@@ -26,7 +26,7 @@ def drawn(probabilities: Tensor, mask: Tensor, u: Tensor) -> Tensor:
 
 
 def explored(log_probabilities: Tensor, mask: Tensor, epsilon: float) -> Tensor:
-    r"""Return the policy mixed with the uniform one over legal actions, :math:`(1-\epsilon)\,\pi + \epsilon / |A(s)|`."""
+    r"""Return :math:`(1-\epsilon)\,\pi + \epsilon / |A(s)|`, the policy mixed with the uniform one over legal actions."""
     policy = torch.where(mask, log_probabilities.exp(), 0)
     if epsilon == 0:
         return policy
@@ -91,7 +91,7 @@ def retrace(model: FlowModel, row: Tensor, condition: Tensor | None, *, finished
         states = env.back(states, move)
         path.append(states)
         backward.append(move)
-    return _aligned(env, path[::-1], actions[::-1], backward[::-1], condition)
+    return _aligned(path[::-1], actions[::-1], backward[::-1], condition)
 
 
 def backward_log_policy(model: FlowModel, row: Tensor, states: Tensor, condition: Tensor | None) -> Tensor:
@@ -105,7 +105,7 @@ def backward_log_policy(model: FlowModel, row: Tensor, states: Tensor, condition
 
 
 def _aligned(
-    env: DesignEnvironment, path: list[Tensor], actions: list[Tensor], backward: list[Tensor], condition: Tensor | None
+    path: list[Tensor], actions: list[Tensor], backward: list[Tensor], condition: Tensor | None
 ) -> Trajectories:
     """Return trajectories whose padding is at the end, from ones that are padded at the begin."""
     states, moves, undone = torch.stack(path), torch.stack(actions), torch.stack(backward)

@@ -48,8 +48,9 @@ def scores(model: FlowModel, row: Tensor, trajectories: Trajectories) -> Scores:
         log_policy = masked_log_softmax(before.forward, mask)
         forward = _taken(log_policy, trajectories.actions, moved)
         parents = env.backward_mask(states[1:].flatten(0, 1)).view(steps, n, -1)
-        logits = outputs.backward[1:] if outputs.backward is not None else torch.zeros_like(parents, dtype=row.dtype)
-        backward = _taken(masked_log_softmax(logits, parents), trajectories.backward, moved)
+        blank = torch.zeros(parents.shape, dtype=row.dtype, device=row.device)
+        back = blank if outputs.backward is None else outputs.backward[1:]
+        backward = _taken(masked_log_softmax(back, parents), trajectories.backward, moved)
         return Scores(forward, backward, torch.where(moved, before.log_flow, 0), moved)
     at, who = moved.nonzero().unbind(1)
     condition = None if trajectories.condition is None else trajectories.condition[who]
