@@ -14,15 +14,26 @@ if TYPE_CHECKING:
     from paretokit.problems.design._design import CompositionalDesign
     from paretokit.problems.design._environment import DesignEnvironment
     from paretokit.problems.design._hypergrid import GridEnvironment, HyperGrid
+    from paretokit.problems.design._sequences import AppendEnvironment, SequenceProblem
     from paretokit.problems.design._states import States
 
-__all__ = ["CompositionalDesign", "DesignEnvironment", "GridEnvironment", "HyperGrid", "States"]
+__all__ = [
+    "AppendEnvironment",
+    "CompositionalDesign",
+    "DesignEnvironment",
+    "GridEnvironment",
+    "HyperGrid",
+    "SequenceProblem",
+    "States",
+]
 
 _HOMES = {
+    "AppendEnvironment": "_sequences",
     "CompositionalDesign": "_design",
     "DesignEnvironment": "_environment",
     "GridEnvironment": "_hypergrid",
     "HyperGrid": "_hypergrid",
+    "SequenceProblem": "_sequences",
     "States": "_states",
 }
 
