@@ -29,7 +29,10 @@ ROOMS = (
     *("core", "decision", "indicators", "nn", "plots", "problems", "problems.morl"),
     *("run", "scalarization", "solvers", "solvers.morl", "testing"),
 )
-HEAVY = ("joblib", "matplotlib", "mo_gymnasium", "moocore", "numba", "pandas", "pygmo", "pymoo", "scipy")
+HEAVY = (
+    *("RNA", "botorch", "gpytorch", "joblib", "matplotlib", "mo_gymnasium", "moocore", "numba", "pandas", "pygmo"),
+    *("pymoo", "rdkit", "scipy"),
+)
 # The contract's words: options go to the class that a name stands for, and are checked there against its own.
 FORWARDERS = {"make", "pygmo", "pymoo"}
 SURFACE = Path(__file__).parent / "surface.json"
