@@ -9,6 +9,7 @@ from torch import Tensor
 
 from paretokit.core import Rng
 from paretokit.problems.design._design import CompositionalDesign
+from paretokit.solvers.gflownet._edge_flows import EdgeFlows, edge_flows
 from paretokit.solvers.gflownet._policy import FlowModel
 from paretokit.solvers.gflownet._sampler import sample
 from paretokit.solvers.gflownet._scores import Scores, scores
@@ -16,7 +17,7 @@ from paretokit.solvers.gflownet._trajectories import Trajectories
 
 
 class Engine(Protocol):
-    """Rolls out and scores; every engine gives the same numbers."""
+    """Rolls out and scores; every engine gives the same numbers, up to rounding."""
 
     @property
     def model(self) -> FlowModel:
@@ -29,6 +30,10 @@ class Engine(Protocol):
 
     def scores(self, row: Tensor, trajectories: Trajectories) -> Scores:
         """Return their scores under the parameters `row [D]`, with gradients, as `scores`."""
+        ...
+
+    def edge_flows(self, row: Tensor, trajectories: Trajectories) -> EdgeFlows:
+        """Return the flows into and out of their states, with gradients, as `edge_flows`."""
         ...
 
 
@@ -45,6 +50,10 @@ class StateByState:
     def scores(self, row: Tensor, trajectories: Trajectories) -> Scores:
         """Return their scores."""
         return scores(self.model, row, trajectories)
+
+    def edge_flows(self, row: Tensor, trajectories: Trajectories) -> EdgeFlows:
+        """Return the flows into and out of their states."""
+        return edge_flows(self.model, row, trajectories)
 
 
 def engine_of(model: FlowModel, problem: CompositionalDesign) -> Engine:
