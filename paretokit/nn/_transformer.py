@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import NamedTuple
 
 import torch
-
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - its name in the field
 
@@ -174,7 +173,8 @@ class Transformer:
 
     def _heads(self, x: Tensor) -> Tensor:
         """Return queries, keys and values `[..., 3, heads, head]` of `[..., 3 w]`."""
-        return x.unflatten(-1, (3, self.heads, self.width // self.heads))
+        parts: Tensor = x.unflatten(-1, (3, self.heads, self.width // self.heads))
+        return parts
 
     def decoder(self, weights: Weights, n: int) -> Decoder:
         """Return the encoder before the first token of n words (n words for each member)."""

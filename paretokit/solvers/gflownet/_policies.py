@@ -14,6 +14,7 @@ POLICIES = Registry(
     "policy",
     {
         "mlp": _ROOM + "_mlp_policy:MLPPolicy",
+        "transformer": _ROOM + "_transformer_policy:TransformerPolicy",
     },
 )
 

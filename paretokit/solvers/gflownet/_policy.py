@@ -71,11 +71,11 @@ class FlowModel(ABC):
 
     def walker(self, row: Tensor, condition: Tensor | None) -> Walker:
         """Return the model at the start of n trajectories under conditions `[n, c]`; reads each state anew."""
-        return _Afresh(self, row, condition)
+        return Afresh(self, row, condition)
 
 
 @dataclass
-class _Afresh:
+class Afresh:
     """A walker that keeps nothing."""
 
     model: FlowModel

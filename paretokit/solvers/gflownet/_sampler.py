@@ -10,7 +10,7 @@ from torch import Tensor
 
 from paretokit.core import Rng
 from paretokit.problems.design._environment import NOTHING
-from paretokit.solvers.gflownet._policy import FlowModel, masked_log_softmax
+from paretokit.solvers.gflownet._policy import Afresh, FlowModel, masked_log_softmax
 from paretokit.solvers.gflownet._trajectories import Trajectories
 
 
@@ -26,7 +26,7 @@ def drawn(probabilities: Tensor, mask: Tensor, u: Tensor) -> Tensor:
 
 
 def explored(log_probabilities: Tensor, mask: Tensor, epsilon: float) -> Tensor:
-    r"""Return :math:`(1-\epsilon)\,\pi + \epsilon / |A(s)|`, the policy mixed with the uniform one over legal actions."""
+    r"""Return :math:`(1-\epsilon)\,\pi + \epsilon / |A(s)|`, the policy mixed with the uniform one over actions."""
     policy = torch.where(mask, log_probabilities.exp(), 0)
     if epsilon == 0:
         return policy
@@ -53,13 +53,13 @@ def sample(
         n: How many.
         rng: Source of all choices: number ``step, trajectory`` of one block, so padding changes nothing.
         epsilon: Probability of a uniform legal action instead of the policy's.
-        start: Where to begin `[n, k]`; the environment's start unless given.
+        start: Where to begin `[n, k]`; the environment's start unless given. Each state is then read anew.
 
     Cost: `max_steps` evaluations of n states.
     """
     env, device = model.environment, row.device
     states = env.start(n, device) if start is None else start
-    walker = model.walker(row, condition)
+    walker = model.walker(row, condition) if start is None else Afresh(model, row, condition)
     u = rng.uniform(env.max_steps, n, device=device).to(row.dtype)
     path, actions, backward = [states], [], []
     for step in range(env.max_steps):
