@@ -12,6 +12,7 @@ from torch import Tensor
 
 from paretokit.core import Cost, Evaluation, Front, Lanes, Problem, Rng, Solver
 from paretokit.core import _check as check
+from paretokit.core._threads import kernel_threads, one_torch_thread
 from paretokit.indicators import dirichlet_weights, simplex_lattice
 from paretokit.nn import Moments
 from paretokit.problems.morl._architecture import Surface
@@ -216,9 +217,10 @@ class ConditionedPPO(Solver[ConditionedPPOState]):
     def step(self, problem: Problem, state: ConditionedPPOState) -> ConditionedPPOState:
         """Return the state after one rollout under K preferences, its updates, and a measurement where it is due."""
         view, ppo = self.view(problem), self.trainer
-        batch = self.experience(view, state)
         rate = ppo.learning_rate * (1 if self.iterations is None else 1 - state.updates / self.iterations)
-        update(batch, state.networks, ppo.settings, rate=rate)
+        with one_torch_thread(when=view.device.type == "cpu"):  # small tensors, many operators
+            batch = self.experience(view, state)
+            update(batch, state.networks, ppo.settings, rate=rate, threads=kernel_threads())
         state.spent.env_steps += batch.log_probs.numel()
         state.spent.gradient_steps += ppo.epochs * ppo.minibatches
         state.updates += 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from paretokit.core._threads import kernel_threads, one_torch_thread
 from paretokit.problems.morl._morl import MORL
 from paretokit.solvers.morl._ppo import PPO, Floors, PPOState
 from paretokit.solvers.morl._ppo_plain import distribution
@@ -45,11 +46,13 @@ def train_constrained(
         floors: Bounds of the other objectives; `sharpness` and `margin` are not read.
         region: The trust region.
     """
-    data, batch = ppo.experience(problem, state, weights, floors)
-    actor_step(batch, state.networks, weights, floors, region)
-    own = replace(batch, advantage=torch.zeros_like(batch.advantage), barrier=None)
-    kept = state.networks.actor_rows.clone()
-    update(own, state.networks, replace(ppo.settings, entropy_coef=0.0), rate=ppo.learning_rate)
+    with one_torch_thread(when=state.preference.device.type == "cpu"):  # small tensors, many operators
+        data, batch = ppo.experience(problem, state, weights, floors)
+        actor_step(batch, state.networks, weights, floors, region)
+        own = replace(batch, advantage=torch.zeros_like(batch.advantage), barrier=None)
+        kept = state.networks.actor_rows.clone()
+        settings = replace(ppo.settings, entropy_coef=0.0)
+        update(own, state.networks, settings, rate=ppo.learning_rate, threads=kernel_threads())
     state.networks.actor_rows.copy_(kept)
     state.spent.env_steps += batch.log_probs.numel()
     state.spent.gradient_steps += (1 + ppo.epochs * ppo.minibatches) * len(state.rngs)
