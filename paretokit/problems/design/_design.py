@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from paretokit.core import Evaluation, Problem, Rng, to_min
+from paretokit.core import Evaluation, Objective, Problem, Rng, to_min
 from paretokit.core import _check as check
 from paretokit.problems.design._environment import DesignEnvironment
 from paretokit.problems.design._states import States
+
+if TYPE_CHECKING:
+    from paretokit.problems.design._sequence_function import SequenceFunction
 
 
 class CompositionalDesign(Problem):
@@ -63,6 +68,66 @@ class CompositionalDesign(Problem):
     def describe_object(self, x: Tensor) -> str:
         """Return how error messages and tables show one decision row `x [d]`."""
         return str(self.decode(x))
+
+    @staticmethod
+    def sequences(
+        alphabet: Sequence[str],
+        objectives: int | Sequence[Objective | str],
+        function: Callable[[Any], Any],
+        *,
+        max_length: int,
+        min_length: int = 1,
+        batch: bool = False,
+        workers: int = 1,
+        ideal: Sequence[float] | None = None,
+        nadir: Sequence[float] | None = None,
+        allowed: Tensor | Sequence[Sequence[bool]] | None = None,
+        first: Tensor | Sequence[bool] | None = None,
+        name: str = "",
+    ) -> SequenceFunction:
+        """Return the design of words that a function of one's own scores, written from left to right.
+
+        Args:
+            alphabet: Different letters: "ACGT", or strings of any length.
+            objectives: Their number, names (then maximized), or `Objective`s.
+            function: Takes a word and returns its m values: finite and, without `ideal` and `nadir`, not negative.
+            max_length: Letters of the longest word, included.
+            min_length: Letters of the shortest word, included.
+            batch: Whether the function takes a list of different words and returns `[n, m]` instead.
+            workers: Number of processes that score words at the same time; the function is sent to them by value.
+            ideal: Best value of each objective, by which `gains` scales; needed where one is minimized.
+            nadir: Worst value of each objective, likewise; also the reference point.
+            allowed: Which letter (column) may follow which (row), bool `[v, v]`; all where None.
+            first: Which letters may begin a word, bool `[v]`; all where None.
+            name: What tables call the problem; the function's name where empty.
+
+        Raises:
+            InputError: If an option breaks its rule, or, at evaluation, if values are NaN, infinite, negative or not m
+                in number; the message shows the word.
+
+        Cost: the function once for each different word of a call.
+
+        >>> count = lambda word: (word.count("A"), word.count("B"))
+        >>> words = CompositionalDesign.sequences("AB", ["a", "b"], count, max_length=4)
+        >>> words.evaluate(words.encode(["ABBA"])).values.tolist()
+        [[2.0, 2.0]]
+        """
+        from paretokit.problems.design._sequence_function import sequence_function
+
+        return sequence_function(
+            alphabet,
+            objectives,
+            function,
+            max_length=max_length,
+            min_length=min_length,
+            batch=batch,
+            workers=workers,
+            ideal=ideal,
+            nadir=nadir,
+            allowed=allowed,
+            first=first,
+            name=name,
+        )
 
     def states(self, limit: int = 1 << 17) -> States | None:
         """Return all states that can be reached, where there are at most `limit`, else None."""
