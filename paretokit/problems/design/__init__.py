@@ -11,33 +11,57 @@ from typing import TYPE_CHECKING, Any
 from paretokit.core import _check as check
 
 if TYPE_CHECKING:
+    from paretokit.problems.design._aptamers import Aptamers
+    from paretokit.problems.design._architecture_table import ArchitectureTable
     from paretokit.problems.design._design import CompositionalDesign
+    from paretokit.problems.design._ehrlich import Ehrlich
     from paretokit.problems.design._environment import DesignEnvironment
     from paretokit.problems.design._hypergrid import GridEnvironment, HyperGrid
+    from paretokit.problems.design._ngrams import NGrams
+    from paretokit.problems.design._sequence_function import SequenceFunction
     from paretokit.problems.design._sequences import AppendEnvironment, SequenceProblem
+    from paretokit.problems.design._slots import SlotEnvironment
     from paretokit.problems.design._states import States
 
 __all__ = [
     "AppendEnvironment",
+    "Aptamers",
+    "ArchitectureTable",
     "CompositionalDesign",
     "DesignEnvironment",
+    "Ehrlich",
     "GridEnvironment",
     "HyperGrid",
+    "NGrams",
+    "SequenceFunction",
     "SequenceProblem",
+    "SlotEnvironment",
     "States",
 ]
 
 _HOMES = {
     "AppendEnvironment": "_sequences",
+    "Aptamers": "_aptamers",
+    "ArchitectureTable": "_architecture_table",
     "CompositionalDesign": "_design",
     "DesignEnvironment": "_environment",
+    "Ehrlich": "_ehrlich",
     "GridEnvironment": "_hypergrid",
     "HyperGrid": "_hypergrid",
+    "NGrams": "_ngrams",
+    "SequenceFunction": "_sequence_function",
     "SequenceProblem": "_sequences",
+    "SlotEnvironment": "_slots",
     "States": "_states",
 }
 
-DESIGN: dict[str, str] = {"hypergrid-v1": f"{__name__}._hypergrid:HyperGrid"}
+DESIGN: dict[str, str] = {
+    "aptamers-v1": f"{__name__}._aptamers:Aptamers",
+    "ehrlich-v1": f"{__name__}._ehrlich:Ehrlich",
+    "hypergrid-v1": f"{__name__}._hypergrid:HyperGrid",
+    "nas-cell-v1": f"{__name__}._architecture_table:ArchitectureTable",
+    "ngrams-v1": f"{__name__}._ngrams:NGrams",
+}
 
 
 def __getattr__(name: str) -> Any:
