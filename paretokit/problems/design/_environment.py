@@ -69,6 +69,10 @@ class DesignEnvironment(ABC):
         `NOTHING` is undone by `NOTHING`.
         """
 
+    def advance(self, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what `step` and `undoing` return, both at once; overridden where they share work."""
+        return self.step(states, actions), self.undoing(states, actions)
+
     @abstractmethod
     def redoing(self, states: Tensor, backward: Tensor) -> Tensor:
         """Return the actions `[n]` that lead from ``back(states, backward)`` to `states`; `NOTHING` by `NOTHING`."""
