@@ -22,17 +22,27 @@ from paretokit.core import (
 )
 from paretokit.indicators._coverage import cardinality, coverage
 from paretokit.indicators._distances import averaged_hausdorff, gd, gd_plus, igd, igd_plus
+from paretokit.indicators._distributions import histogram, l1_distance
 from paretokit.indicators._entropy import pc_entropy
 from paretokit.indicators._epsilon import epsilon_additive, epsilon_multiplicative
 from paretokit.indicators._hypervolume import hypervolume
 from paretokit.indicators._hypervolume_approx import hypervolume_approx
 from paretokit.indicators._hypervolume_contributions import hypervolume_contributions, hypervolume_improvement
+from paretokit.indicators._pairwise_distances import levenshtein, tanimoto, tokens_of
 from paretokit.indicators._r2 import R2Convention, r2, r2_conventions
 from paretokit.indicators._r2_exact import r2_exact
 from paretokit.indicators._reference import ideal_point, infer_reference_point, nadir_point
+from paretokit.indicators._sample_metrics import (
+    SampleConvention,
+    sample_conventions,
+    sample_metrics,
+    share_on_front,
+    unit_cube_faces,
+)
 from paretokit.indicators._scores import better, larger_is_better, score, score_many, score_names, scores
 from paretokit.indicators._spacing import spacing, spread
 from paretokit.indicators._sparsity import sparsity
+from paretokit.indicators._top_k import top_k_diversity, top_k_reward
 from paretokit.indicators._utility import expected_utility, maximum_utility_loss
 from paretokit.indicators._weights import (
     cmorl_weights,
@@ -45,6 +55,7 @@ from paretokit.indicators._weights import (
 
 __all__ = [
     "R2Convention",
+    "SampleConvention",
     "averaged_hausdorff",
     "better",
     "cardinality",
@@ -59,6 +70,7 @@ __all__ = [
     "expected_utility",
     "gd",
     "gd_plus",
+    "histogram",
     "hypervolume",
     "hypervolume_approx",
     "hypervolume_contributions",
@@ -67,8 +79,10 @@ __all__ = [
     "igd",
     "igd_plus",
     "infer_reference_point",
+    "l1_distance",
     "larger_is_better",
     "lattice_size",
+    "levenshtein",
     "maximum_utility_loss",
     "nadir_point",
     "non_dominated",
@@ -78,14 +92,22 @@ __all__ = [
     "r2_conventions",
     "r2_exact",
     "riesz_energy_points",
+    "sample_conventions",
+    "sample_metrics",
     "score",
     "score_many",
     "score_names",
     "scores",
+    "share_on_front",
     "simplex_lattice",
     "spacing",
     "sparsity",
     "spread",
+    "tanimoto",
+    "tokens_of",
+    "top_k_diversity",
+    "top_k_reward",
     "total_violation",
     "two_layer_lattice",
+    "unit_cube_faces",
 ]
