@@ -17,6 +17,7 @@ _LAZY: dict[str, str] = {
     **{path.partition(":")[2]: path.partition(":")[0] for path in PROBLEMS.paths.values()},
     "CompositionalDesign": "paretokit.problems.design._design",
     "MORL": "paretokit.problems.morl._morl",
+    "ModelMerging": "paretokit.problems.merging._merging",
     "external": "paretokit.problems._function",
     "from_function": "paretokit.problems._function",
     "from_pygmo": "paretokit.problems._foreign",

@@ -1,0 +1,76 @@
+"""What a merged model shall be able to do: data, head and metric of each task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from paretokit.core import _check as check
+
+Inputs = Tensor | tuple[Tensor, ...] | Mapping[str, Tensor]
+"""What the module takes: a tensor, several positional ones, or several by name; examples along the first axis."""
+
+
+def count(inputs: Inputs) -> int:
+    """Return the number of examples."""
+    return len(parts(inputs)[0])
+
+
+def parts(inputs: Inputs) -> list[Tensor]:
+    """Return the tensors."""
+    if isinstance(inputs, Tensor):
+        return [inputs]
+    return list(inputs.values()) if isinstance(inputs, Mapping) else list(inputs)
+
+
+def rebuilt(like: Inputs, tensors: list[Tensor]) -> Inputs:
+    """Return tensors in the form of `like`."""
+    if isinstance(like, Tensor):
+        return tensors[0]
+    return dict(zip(like, tensors, strict=True)) if isinstance(like, Mapping) else tuple(tensors)
+
+
+def rows_of(inputs: Inputs, rows: Tensor | slice) -> Inputs:
+    """Return some of the examples."""
+    return rebuilt(inputs, [t[rows] for t in parts(inputs)])
+
+
+def joined(batches: list[Inputs]) -> Inputs:
+    """Return batches of equal form one below the other."""
+    columns = zip(*(parts(b) for b in batches), strict=True)
+    return rebuilt(batches[0], [torch.cat(column) for column in columns])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One task of a merged model.
+
+    Attributes:
+        name: What axes and messages call it.
+        unlabeled: Inputs without labels, for the entropy.
+        validation: Inputs and labels (class numbers) for the objective; without them the objective is the entropy.
+        test: Inputs and labels that no solver sees.
+        head: From the module's output to logits; frozen, never merged. None where the module gives the logits.
+        metric: The objective: "accuracy" (in [0, 1], to be maximized) or "loss" (cross-entropy in nats, minimized).
+    """
+
+    name: str
+    unlabeled: Inputs = field(repr=False)
+    validation: tuple[Inputs, Tensor] | None = field(default=None, repr=False)
+    test: tuple[Inputs, Tensor] | None = field(default=None, repr=False)
+    head: nn.Module | None = field(default=None, repr=False)
+    metric: Literal["accuracy", "loss"] = "accuracy"
+
+    def __post_init__(self) -> None:
+        check.one_of(("accuracy", "loss"), metric=self.metric)
+        own = f"tasks[{self.name!r}]"
+        check.that(count(self.unlabeled) > 0, f"{own}.unlabeled", "hold at least one example", 0)
+        for split, data in (("validation", self.validation), ("test", self.test)):
+            if data is not None:
+                n, labels = count(data[0]), len(data[1])
+                check.that(n > 0, f"{own}.{split}", "hold at least one example", 0)
+                check.shape(n == labels, f"{own}.{split}", f"hold {n} labels, one an example", labels)

@@ -1,0 +1,1 @@
+"""Solvers of model merging: closed forms, and coefficients learned without labels."""
