@@ -65,7 +65,8 @@ class Runner:
         self.heads = [None if t.head is None else copy.deepcopy(t.head).to(vectors.base).eval() for t in tasks]
         for head in self.heads:
             if head is not None:
-                head.requires_grad_(requires_grad=False)
+                for parameter in head.parameters():
+                    parameter.requires_grad = False
         own = self.module.state_dict()
         for name, tensor in fixed.items():
             if name in own:
@@ -75,7 +76,7 @@ class Runner:
         parameters = dict(self.module.named_parameters(remove_duplicate=False))
         buffers = dict(self.module.named_buffers(remove_duplicate=False))
         for parameter in parameters.values():
-            parameter.requires_grad_(requires_grad=False)
+            parameter.requires_grad = False
         for part in vectors.parts:
             view = self.row[part.begin : part.end].view(part.shape)
             if part.name in parameters:
