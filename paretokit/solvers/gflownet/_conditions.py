@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import Any, Literal, final
 
 import torch
 from torch import Tensor
@@ -55,6 +57,14 @@ class Temperature:
         check.one_of(("constant", "uniform", "loguniform", "gamma"), draw=self.draw)
         check.that(self.draw != "loguniform" or self.low <= self.high, "low", "be at most `high`", self.low)
 
+    @staticmethod
+    def of(given: Temperature | Mapping[str, Any] | float) -> Temperature:
+        """Return a temperature: itself, a constant, or from its options."""
+        if isinstance(given, Mapping):
+            check.options(given, [f.name for f in dataclasses.fields(Temperature)], owner="Temperature")
+            return Temperature(**given)
+        return given if isinstance(given, Temperature) else Temperature(value=float(given))
+
     @property
     def size(self) -> int:
         """Entries of the encoding; none for a constant."""
@@ -103,6 +113,14 @@ class Preferences:
         check.positive(alpha=self.alpha)
         check.one_of(("thermometer", "raw"), encoding=self.encoding)
         check.at_least(2, bins=self.bins)
+
+    @staticmethod
+    def of(given: Preferences | Mapping[str, Any]) -> Preferences:
+        """Return preferences: themselves, or from their options."""
+        if isinstance(given, Preferences):
+            return given
+        check.options(given, [f.name for f in dataclasses.fields(Preferences)], owner="Preferences")
+        return Preferences(**given)
 
     def size(self, m: int) -> int:
         """Entries of the encoding of m weights."""

@@ -210,9 +210,10 @@ class GFlowNet(Solver[GFlowNetState]):
         """Return the untrained sampler; `initial [n, d]` are objects that replay begins with.
 
         Raises:
-            InputError: If `initial` is given without `replay`.
+            InputError: If `initial` is given without `replay`, or nothing can be built.
         """
         design = design_of(problem)
+        check_start(design)
         check.that(initial is None or self.replay is not None, "initial", "be left out without `replay`", "rows")
         model, device, m = self.engine(design).model, design.device, design.n_objectives
         row = model.initial(rng.child("policy")).to(device).unsqueeze(0)
@@ -241,6 +242,7 @@ class GFlowNet(Solver[GFlowNetState]):
         engine = self.engine(design)
         self._remember_initial(design, state)
         draft = state.draft or self._draft(engine, design, state, ahead=0)
+        state.evaluations += len(draft.request)
         if self.overlap:
             with ThreadPoolExecutor(1) as beside:
                 pending = beside.submit(self._score, design, draft.trajectories.last)
@@ -248,7 +250,6 @@ class GFlowNet(Solver[GFlowNetState]):
                 evaluation = pending.result()
         else:
             evaluation = self._score(design, draft.trajectories.last)
-        state.evaluations += len(draft.request)
         gains = design.gains(evaluation.values)
         self.learned(design, state, draft.request, gains)
         self._update(engine, state, draft, gains)
@@ -361,3 +362,9 @@ def design_of(problem: Problem) -> CompositionalDesign:
     """Return the problem as what `solves` has checked it to be."""
     assert isinstance(problem, CompositionalDesign)
     return problem
+
+
+def check_start(problem: CompositionalDesign) -> None:
+    """Raise `InputError` unless the empty object has a legal action."""
+    legal = problem.environment.mask(problem.environment.start(1, problem.device))
+    check.that(bool(legal.any()), "environment", "allow an action at the start", "a mask without any", problem.name)

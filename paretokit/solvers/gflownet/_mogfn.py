@@ -57,12 +57,8 @@ class MOGFN(GFlowNet):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.preferences, Mapping):
-            object.__setattr__(self, "preferences", Preferences(**self.preferences))
-        if isinstance(self.temperature, int | float):
-            object.__setattr__(self, "temperature", Temperature(value=float(self.temperature)))
-        elif isinstance(self.temperature, Mapping):
-            object.__setattr__(self, "temperature", Temperature(**self.temperature))
+        object.__setattr__(self, "preferences", Preferences.of(self.preferences))
+        object.__setattr__(self, "temperature", Temperature.of(self.temperature))
         check.one_of(SCALARIZATIONS, scalarization=self.scalarization)
         if self.partitions is not None:
             check.at_least(1, partitions=self.partitions)
