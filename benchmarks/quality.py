@@ -4,7 +4,8 @@
 [--report]``
 
 Writes one line a run to ``benchmarks/results/quality.csv`` and takes up there where it was stopped; prints the median
-IGD+ of both, their ratio, and the upper end of its 95 % bootstrap interval. Populations have equal size.
+IGD+ of both, their ratio, and its 95 % bootstrap interval. Populations have equal size. Cells may have more than 31
+seeds, where 31 left open what the ratio is.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ Key = tuple[str, str, str, int, int]
 
 
 def known_fronts() -> list[str]:
-    """Return the ids of real-valued problems whose front is known."""
+    """Return the ids of real-valued problems whose front is known; policies of environments are another matter."""
     names = []
     for name in problems.list():
         problem = problems.make(name)
-        if problem.space.is_real and problem.front_kind != "unknown" and problem.n_objectives > 1:
+        known = problem.front_kind != "unknown" and problem.n_objectives > 1
+        if known and problem.space.is_real and problem.unit == "evaluations":
             names.append(name)
     return names
 
@@ -95,7 +97,10 @@ def complete(name: str, solver: str, seeds: int, generations: int, done: dict[Ke
 
 
 def row(name: str, solver: str, seeds: int, generations: int, done: dict[Key, float]) -> list[str]:
-    """Return a line of the table."""
+    """Return a line of the table, over all seeds of both sides that are on file."""
+    more = {s for n, o, side, s, g in done if (n, o, side, g) == (name, solver, "pymoo", generations)}
+    while seeds in more and (name, solver, "ours", seeds, generations) in done:
+        seeds += 1
     sides = {
         side: np.array([done.get((name, solver, side, s, generations), np.nan) for s in range(seeds)])
         for side in ("ours", "pymoo")
@@ -105,7 +110,9 @@ def row(name: str, solver: str, seeds: int, generations: int, done: dict[Key, fl
     draws = rng.integers(seeds, size=(2, 2000, seeds))
     ratios = np.median(sides["ours"][draws[0]], 1) / np.median(sides["pymoo"][draws[1]], 1)
     verdict = "ok" if a <= 1.1 * b else "worse"
-    return [name, solver, f"{a:.4g}", f"{b:.4g}", f"{a / b:.3f}", f"{np.quantile(ratios, 0.975):.3f}", verdict]
+    low, high = np.quantile(ratios, [0.025, 0.975])
+    cells = [name, solver, str(generations), str(seeds), f"{a:.4g}", f"{b:.4g}", f"{a / b:.3f}"]
+    return [*cells, f"{low:.3f} … {high:.3f}", verdict]
 
 
 def main() -> None:
@@ -119,7 +126,7 @@ def main() -> None:
     given = parser.parse_args()
     print(calibration(("paretokit", "pymoo", "torch", "numba")))
     done = read()
-    lines = [["problem", "solver", "ours", "pymoo", "ratio", "upper 95 %", "verdict"]]
+    lines = [["problem", "solver", "generations", "seeds", "ours", "pymoo", "ratio", "95 % interval", "verdict"]]
     for name in given.problems or known_fronts():
         for solver in given.solvers:
             if solver == "MOEAD" and problems.make(name).n_constraints:
