@@ -11,7 +11,9 @@ from torch import Tensor
 
 from paretokit.core import Evaluation, Objective, Problem, Rng, to_min
 from paretokit.core import _check as check
+from paretokit.core._io import Array, tensor_of
 from paretokit.problems.design._environment import DesignEnvironment
+from paretokit.problems.design._pending import Pending
 from paretokit.problems.design._states import States
 
 if TYPE_CHECKING:
@@ -40,6 +42,33 @@ class CompositionalDesign(Problem):
 
     def _evaluate(self, x: Tensor, rng: Rng) -> Evaluation:
         return Evaluation(self._score(x))
+
+    def _begin(self, x: Tensor) -> Callable[[], Tensor]:
+        """Begin to score decision rows `[n, d]`; what is returned waits and returns the objectives `[n, m]`.
+
+        Scores at once unless overridden.
+        """
+        values = self._score(x)
+        return lambda: values
+
+    def submit(self, x: Array) -> Pending[Evaluation]:
+        """Begin to evaluate decisions `[n, d]`; the answer's `result` is what `evaluate` returns, and counted then.
+
+        Problems with worker processes return before the values are there, others when they are.
+
+        Raises:
+            ShapeError, InputError: As `evaluate`.
+        """
+        rows = self._checked(tensor_of(x, "x"))
+        finish = self._begin(rows) if len(rows) else lambda: rows.new_empty(0, self.n_objectives)
+
+        def answered() -> Evaluation:
+            out = self._answer(Evaluation(finish()), len(rows))
+            if self._observer is not None:
+                self._observer.evaluated(rows, out)
+            return out
+
+        return Pending(answered)
 
     def gains(self, values: Tensor) -> Tensor:
         r"""Return what samplers are rewarded for, `[..., m]`: larger is better, at least 0, about 1 at the ideal.
@@ -130,5 +159,10 @@ class CompositionalDesign(Problem):
         )
 
     def states(self, limit: int = 1 << 17) -> States | None:
-        """Return all states that can be reached, where there are at most `limit`, else None."""
-        return States.of(self.environment, limit)
+        """Return all states that can be reached, where there are at most `limit`, else None; found once and kept."""
+        kept: dict[tuple[int, torch.device], States | None] = self.__dict__.setdefault("_kept_states", {})
+        key = (limit, self.device)
+        if key not in kept:
+            found = States.of(self.environment, limit)
+            kept[key] = None if found is None else found.to(self.device)
+        return kept[key]

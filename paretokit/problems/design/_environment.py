@@ -81,6 +81,13 @@ class DesignEnvironment(ABC):
     def observe(self, states: Tensor) -> Tensor:
         """Return what a network sees of states, float32 `[n, F]`."""
 
+    def ones(self, states: Tensor) -> Tensor | None:
+        """Return where `observe` is 1, int64 `[n, K]`, if it is 1 at K places of each state and 0 elsewhere, else None.
+
+        Networks that know it add K rows of weights instead of multiplying F of them.
+        """
+        return None
+
     @abstractmethod
     def decisions(self, states: Tensor) -> Tensor:
         """Return the decision rows `[n, d]`, float64, of finished states."""

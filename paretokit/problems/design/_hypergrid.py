@@ -110,6 +110,10 @@ class GridEnvironment(DesignEnvironment):
         positions = torch.arange(self.side, device=states.device)
         return (states[:, :-1, None] == positions).flatten(1).to(torch.float32)
 
+    def ones(self, states: Tensor) -> Tensor:
+        """Return one place an axis."""
+        return states[:, :-1] + self.side * torch.arange(self.dim, device=states.device)
+
     def decisions(self, states: Tensor) -> Tensor:
         """Return the coordinates."""
         return states[:, :-1].to(torch.float64)

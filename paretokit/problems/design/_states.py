@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -35,10 +36,49 @@ class States:
     def __len__(self) -> int:
         return len(self.rows)
 
-    @property
+    @cached_property
     def terminal(self) -> Tensor:
         """Numbers of the finished states, in order."""
         return (self.children == NOTHING).all(-1).nonzero().flatten()
+
+    @cached_property
+    def unfinished(self) -> Tensor:
+        """Numbers `[N]` of the states that have actions, in order."""
+        return (self.children != NOTHING).any(-1).nonzero().flatten()
+
+    @cached_property
+    def legal(self) -> Tensor:
+        """The actions of the unfinished states, bool `[N, A]`."""
+        return self.children[self.unfinished] != NOTHING
+
+    @cached_property
+    def rank(self) -> Tensor:
+        """Place of each state among the unfinished `[S]`, -1 where it is finished."""
+        rank = torch.full((len(self),), NOTHING, device=self.rows.device)
+        rank[self.unfinished] = torch.arange(len(self.unfinished), device=rank.device)
+        return rank
+
+    @cached_property
+    def log_uniform_backward(self) -> Tensor:
+        """Log-probabilities of the uniform backward policy `[S, B]`, float64; -inf where there is no parent."""
+        has = self.parents != NOTHING
+        return torch.where(has, -has.sum(-1, keepdim=True).to(torch.float64).log(), -torch.inf)
+
+    @cached_property
+    def seen(self) -> Tensor:
+        """What a network reads of each state: the places of the ones `[S, K]` where there are such, else `[S, F]`."""
+        ones = self.environment.ones(self.rows)
+        return self.environment.observe(self.rows) if ones is None else ones
+
+    @cached_property
+    def seen_unfinished(self) -> Tensor:
+        """The same of the unfinished states."""
+        return self.seen[self.unfinished]
+
+    def to(self, device: torch.device | str) -> States:
+        """Return the same states on a device."""
+        tensors = {name: getattr(self, name).to(device) for name in ("rows", "children", "undone", "parents", "redone")}
+        return replace(self, **tensors)
 
     @staticmethod
     def of(environment: DesignEnvironment, limit: int) -> States | None:

@@ -67,7 +67,7 @@ def last_moves(moved: Tensor) -> Tensor:
 
 
 def after(before: Tensor, moved: Tensor, end: Tensor) -> Tensor:
-    """Return numbers of the states after each action `[T, n]` from those before, and from those of the objects `[n]`."""
+    """Return numbers of the states after each action `[T, n]` from those before and those of the objects `[n]`."""
     following = torch.cat([before[1:], torch.zeros_like(before[:1])])
     return torch.where(last_moves(moved), end, following)
 

@@ -13,7 +13,10 @@ from paretokit.solvers.gflownet._edge_flows import EdgeFlows, edge_flows
 from paretokit.solvers.gflownet._policy import FlowModel
 from paretokit.solvers.gflownet._sampler import sample
 from paretokit.solvers.gflownet._scores import Scores, scores
+from paretokit.solvers.gflownet._table_engine import TableEngine
 from paretokit.solvers.gflownet._trajectories import Trajectories
+
+FEW = 4096  # most states of an environment that are all evaluated for a batch
 
 
 class Engine(Protocol):
@@ -58,4 +61,8 @@ class StateByState:
 
 def engine_of(model: FlowModel, problem: CompositionalDesign) -> Engine:
     """Return the fastest engine for a model of a problem."""
+    if model.condition_dim == 0:
+        states = problem.states(FEW)
+        if states is not None:
+            return TableEngine(model, states)
     return StateByState(model)

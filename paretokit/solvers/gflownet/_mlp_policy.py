@@ -13,6 +13,7 @@ from paretokit.core import Lanes, Rng
 from paretokit.core import _check as check
 from paretokit.nn import MLP
 from paretokit.problems.design._environment import DesignEnvironment
+from paretokit.solvers.gflownet._perceptron import Reading, read
 from paretokit.solvers.gflownet._policy import FlowModel, Outputs, PolicyNetwork
 
 
@@ -69,6 +70,10 @@ class MLPFlow(FlowModel):
         if condition is not None:
             x = torch.cat([x, condition.to(row.dtype)], -1)
         return self.split(self.mlp(row.unsqueeze(0), x.unsqueeze(0))[0])
+
+    def read(self, row: Tensor, reading: Reading) -> Outputs:
+        """Return the heads of states of which is known where they are 1; equal to `outputs` up to rounding."""
+        return self.split(read(self.mlp, row, reading))
 
     def split(self, heads: Tensor) -> Outputs:
         """Return the heads `[..., A + B + 1]` by name."""

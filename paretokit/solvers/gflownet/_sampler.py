@@ -14,15 +14,19 @@ from paretokit.solvers.gflownet._policy import Afresh, FlowModel, masked_log_sof
 from paretokit.solvers.gflownet._trajectories import Trajectories
 
 
-def drawn(probabilities: Tensor, mask: Tensor, u: Tensor) -> Tensor:
+def entry(cumulative: Tensor, mask: Tensor, u: Tensor) -> Tensor:
     """Return the legal entry `[n]` at which each cumulative distribution `[n, A]` exceeds u in [0, 1).
 
     `NOTHING` for rows without a legal entry.
     """
-    cumulative = probabilities.cumsum(-1)
     chosen = (cumulative <= u.unsqueeze(-1) * cumulative[:, -1:]).sum(-1)
     last = mask.shape[-1] - 1 - mask.flip(-1).to(torch.int8).argmax(-1)
     return torch.where(mask.any(-1), torch.minimum(chosen, last), NOTHING)
+
+
+def drawn(probabilities: Tensor, mask: Tensor, u: Tensor) -> Tensor:
+    """Return the legal entry `[n]` that u in [0, 1) draws from each distribution `[n, A]`, or `NOTHING`."""
+    return entry(probabilities.cumsum(-1), mask, u)
 
 
 def explored(log_probabilities: Tensor, mask: Tensor, epsilon: float) -> Tensor:

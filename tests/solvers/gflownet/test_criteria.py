@@ -91,7 +91,7 @@ def test_exact_flows_order_objects_by_their_rewards(name: str) -> None:
 def test_order_ignores_a_common_factor(name: str) -> None:
     """All flows times one factor (log flows, log edge flows and log Z plus a constant): the same loss."""
     states = grid()
-    flows, _, z = drawn(states, noise=0.3)
+    flows, _, _ = drawn(states, noise=0.3)
     with torch.no_grad():
         shifted = flows.row.view(len(states), -1) + 1.7
     both = [

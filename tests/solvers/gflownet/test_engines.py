@@ -1,0 +1,108 @@
+"""Engines against the plain one: the same trajectories from the same numbers, scores and gradients up to rounding."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from flow_worlds import TabularFlow, grid
+from torch import Tensor
+
+from paretokit.core import Rng
+from paretokit.problems.design import GridEnvironment, HyperGrid
+from paretokit.solvers.gflownet import _perceptron, _table_engine
+from paretokit.solvers.gflownet._criteria import criterion_of
+from paretokit.solvers.gflownet._criterion import Flows
+from paretokit.solvers.gflownet._engine import Engine, StateByState, engine_of
+from paretokit.solvers.gflownet._mlp_policy import MLPPolicy
+from paretokit.solvers.gflownet._policy import FlowModel
+from paretokit.solvers.gflownet._table_engine import TableEngine
+from paretokit.solvers.gflownet._trajectories import Trajectories
+
+N = 64
+
+
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the plain twins in place of the compiled ones."""
+    monkeypatch.setattr(_table_engine, "compiled", lambda row: False)
+    monkeypatch.setattr(_perceptron, "fast", lambda like: False)
+
+
+def same(a: Trajectories, b: Trajectories) -> bool:
+    return all(torch.equal(getattr(a, k), getattr(b, k)) for k in ("states", "actions", "backward"))
+
+
+def loss_and_gradient(engine: Engine, row: Tensor, paths: Trajectories, name: str) -> tuple[Tensor, Tensor]:
+    row = row.detach().requires_grad_()
+    rewards = paths.last.sum(-1).to(row)
+    loss = criterion_of(name).loss(Flows(engine, row, paths, torch.zeros_like(rewards)), rewards)
+    return loss.detach(), torch.autograd.grad(loss, row)[0]
+
+
+def mlp(model_grid: GridEnvironment, *, backward: bool, dtype: torch.dtype) -> tuple[FlowModel, Tensor]:
+    model = MLPPolicy(hidden=(16, 16)).bind(model_grid, condition_dim=0, backward=backward)
+    row = model.initial(Rng.from_seed(0), dtype=dtype)
+    return model, row + 0.3 * Rng.from_seed(1).normal(len(row), dtype=dtype)
+
+
+@pytest.mark.parametrize("edge_stops", [False, True])
+@pytest.mark.parametrize("backward", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_table_equals_state_by_state(edge_stops: bool, backward: bool, dtype: torch.dtype) -> None:
+    states = grid(side=7, edge_stops=edge_stops)
+    model, row = mlp(states.environment, backward=backward, dtype=dtype)
+    one, other = StateByState(model), TableEngine(model, states)
+    a, b = (e.sample(row, None, n=N, rng=Rng.from_seed(2), epsilon=0.1) for e in (one, other))
+    assert same(a, b)
+    tolerance = 1e-5 if dtype == torch.float32 else 1e-12
+    first, second = one.scores(row, a), other.scores(row, a)
+    for part in ("forward", "backward", "log_flow"):
+        torch.testing.assert_close(getattr(first, part), getattr(second, part), rtol=tolerance, atol=tolerance)
+    for name in ("TB", "DB", "SubTB", "FM"):
+        (loss, slopes), (loss_, slopes_) = (loss_and_gradient(e, row, a, name) for e in (one, other))
+        torch.testing.assert_close(loss, loss_, rtol=tolerance, atol=tolerance)
+        torch.testing.assert_close(slopes, slopes_, rtol=100 * tolerance, atol=10 * tolerance)
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_compiled_twins_are_equal_bit_for_bit(backward: bool, request: pytest.FixtureRequest) -> None:
+    states = grid(side=7)
+    model, row = mlp(states.environment, backward=backward, dtype=torch.float32)
+    engine = TableEngine(model, states)
+    _table_engine.KERNELS.load()
+    _perceptron.KERNELS.load()
+    paths = engine.sample(row, None, n=N, rng=Rng.from_seed(3), epsilon=0.1)
+    kept = [loss_and_gradient(engine, row, paths, name) for name in ("TB", "DB", "FM")]
+    request.getfixturevalue("plain")
+    assert same(paths, engine.sample(row, None, n=N, rng=Rng.from_seed(3), epsilon=0.1))
+    for name, (loss, slopes) in zip(("TB", "DB", "FM"), kept, strict=True):
+        again, slopes_ = loss_and_gradient(engine, row, paths, name)
+        assert torch.equal(loss, again)
+        assert torch.equal(slopes, slopes_)
+
+
+def test_any_model_can_stand_in_a_table() -> None:
+    states = grid(side=4)
+    model = TabularFlow(states, backward=True)
+    row = model.initial(Rng.from_seed(4), dtype=torch.float64)
+    one, other = StateByState(model), TableEngine(model, states)
+    a, b = (e.sample(row, None, n=N, rng=Rng.from_seed(5)) for e in (one, other))
+    assert same(a, b)
+    for name in ("TB", "FM"):
+        (loss, slopes), (loss_, slopes_) = (loss_and_gradient(e, row, a, name) for e in (one, other))
+        torch.testing.assert_close(loss, loss_, rtol=1e-12, atol=0)
+        torch.testing.assert_close(slopes, slopes_, rtol=1e-9, atol=1e-12)
+
+
+def test_engines_are_chosen_by_size_and_condition() -> None:
+    small, large = HyperGrid(side=16), HyperGrid(side=64)
+    policy = MLPPolicy(hidden=(8,))
+
+    def chosen(problem: HyperGrid, condition_dim: int) -> str:
+        model = policy.bind(problem.environment, condition_dim=condition_dim, backward=False)
+        return type(engine_of(model, problem)).__name__
+
+    assert chosen(small, 0) == "TableEngine"
+    assert chosen(large, 0) == "StateByState"
+    assert chosen(small, 3) == "StateByState"
+    assert small.states(4096) is small.states(4096)
