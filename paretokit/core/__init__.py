@@ -26,7 +26,7 @@ from paretokit.core._registry import Registry, option_names
 from paretokit.core._relations import crowding_distance, dominates, epsilon_non_dominated
 from paretokit.core._rng import Lanes, Rng
 from paretokit.core._serial import transient
-from paretokit.core._solver import AskTell, Conditioned, Cost, Solver, StackedSolver
+from paretokit.core._solver import AskTell, Conditioned, Cost, Sampler, Solver, StackedSolver
 from paretokit.core._space import Binary, Box, Categorical, Integers, Mixed, Sequences, Space
 from paretokit.core._view import View
 
@@ -56,6 +56,7 @@ __all__ = [
     "ProtocolError",
     "Registry",
     "Rng",
+    "Sampler",
     "Scoring",
     "Sense",
     "Sequences",

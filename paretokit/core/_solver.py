@@ -74,14 +74,13 @@ class Solver(ABC, Generic[State]):
         return None
 
     def check(self, problem: Problem) -> None:
-        """Raise `UnsupportedProblemError` naming what is missing, unless the problem can be solved."""
+        """Raise `UnsupportedProblemError` naming what is missing and who can, unless the problem can be solved."""
         if not isinstance(problem, self.solves):
-            raise UnsupportedProblemError(
-                f"{self.name} solves {self.solves.__name__} problems; got {type(problem).__name__}"
-            )
+            line = f"{self.name} solves {self.solves.__name__} problems; got {type(problem).__name__}"
+            raise UnsupportedProblemError(line + _fitting(problem))
         reason = self.unsupported(problem)
         if reason:
-            raise UnsupportedProblemError(f"{self.name} cannot solve {problem.name}: {reason}")
+            raise UnsupportedProblemError(f"{self.name} cannot solve {problem.name}: {reason}{_fitting(problem)}")
 
     @abstractmethod
     def init(self, problem: Problem, rng: Rng, *, initial: Tensor | None = None) -> State:
@@ -147,6 +146,14 @@ class StackedSolver(Solver[State]):
         return self.fronts(problem, state)[0]
 
 
+def _fitting(problem: Problem) -> str:
+    """Return which native solvers can solve the problem, as the end of a message."""
+    from paretokit.solvers import fitting
+
+    names = fitting(problem)
+    return f"; {', '.join(names)} can" if names else ""
+
+
 @runtime_checkable
 class AskTell(Protocol):
     """A solver whose evaluations can happen outside Python: `step` is ask, evaluate, tell, once or several times."""
@@ -166,4 +173,13 @@ class Conditioned(Protocol):
 
     def answer(self, problem: Problem, state: Any, preference: Tensor, *, n: int, rng: Rng) -> Tensor:
         """Return n decisions `[n, d]` for a preference `[m]` on the simplex (a larger entry matters more)."""
+        ...
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """A solver that trains an unconditional sampler, from which more decisions can be drawn after the run."""
+
+    def draw(self, problem: Problem, state: Any, *, n: int, rng: Rng) -> Tensor:
+        """Return n new decisions `[n, d]` of the trained sampler."""
         ...

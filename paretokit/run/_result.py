@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from paretokit.core import Conditioned, Cost, Front, ParetoError, Problem, Rng, Solver
+from paretokit.core import Conditioned, Cost, Front, ParetoError, Problem, Rng, Sampler, Solver
 from paretokit.core import _check as check
 from paretokit.run._archive import Archive, EvaluationLog
 from paretokit.run._history import History
 
 if TYPE_CHECKING:
     import pandas as pd
+
+SIMPLEX = 1e-4  # most by which the sum of a preference may miss one
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,22 +111,44 @@ class Result:
         return frame
 
     def at(self, preference: Sequence[float] | Tensor, *, n: int = 1, seed: int = 0) -> Front:
-        """Return n new solutions of a conditioned solver for a preference (larger entries matter more).
+        """Return n new solutions of a conditioned solver for a preference on the simplex (larger entries matter more).
 
         Raises:
+            InputError: If an entry is negative or not finite, or they do not sum to one.
             ParetoError: If the solver is not conditioned; `front.pick` chooses among what was found.
         """
         solver: Any = self.solver
         if not isinstance(solver, Conditioned) or self.problem is None:
             name = solver.name if solver else "this solver"
-            raise ParetoError(f"{name} answers no preferences after the run; use `result.front.pick(preference)`")
-        w = check.point("preference", preference, self.problem.n_objectives)
+            more = "; `result.sample(n)` draws from its sampler" if isinstance(solver, Sampler) else ""
+            raise ParetoError(f"{name} answers no preferences after the run; use `result.front.pick(preference)`{more}")
+        w = _on_simplex(check.point("preference", preference, self.problem.n_objectives))
+        check.at_least(1, n=n)
         rng = Rng.from_seed(seed).child("at")
-        x = solver.answer(self.problem, self.state, w / w.sum(), n=n, rng=rng)
-        shown = self.front.problem or self.problem  # answers stand where the front stands
-        out = shown.evaluate(x, rng.child("evaluate"))
-        info = {"preference": (w / w.sum()).expand(len(x), -1)}
-        return Front(out.values, x, self.front.objectives, self.front.protocol, info=info, problem=shown)
+        x = solver.answer(self.problem, self.state, w, n=n, rng=rng)
+        return self._evaluated(x, rng, {"preference": w.expand(len(x), -1)})
+
+    def sample(self, n: int, *, seed: int = 0) -> Front:
+        """Return n new solutions of the unconditional sampler that a solver trained (order-preserving GFlowNets).
+
+        Raises:
+            ParetoError: If the solver trained none; conditioned ones answer `result.at(preference, n=n)`.
+        """
+        solver: Any = self.solver
+        if not isinstance(solver, Sampler) or self.problem is None:
+            name = solver.name if solver else "this solver"
+            other = "result.at(preference, n=n)" if isinstance(solver, Conditioned) else "result.front"
+            raise ParetoError(f"{name} trains no sampler without conditions; use `{other}`")
+        check.at_least(1, n=n)
+        rng = Rng.from_seed(seed).child("sample")
+        return self._evaluated(solver.draw(self.problem, self.state, n=n, rng=rng), rng, {})
+
+    def _evaluated(self, x: Tensor, rng: Rng, info: dict[str, Tensor]) -> Front:
+        """Return decisions with their values, where the front stands."""
+        shown = self.front.problem or self.problem
+        assert shown is not None
+        values = shown.evaluate(x, rng.child("evaluate")).values
+        return Front(values, x, self.front.objectives, self.front.protocol, info=info, problem=shown)
 
     def save(self, path: str | Path) -> None:
         """Write the result to a folder as safetensors and JSON; nothing is left half written."""
@@ -181,6 +205,17 @@ class Result:
 
         pyplot.close(figure)
         return f'{text}<img src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"/>'
+
+
+def _on_simplex(w: Tensor) -> Tensor:
+    """Return a preference as it is, but for rounding, or raise with the one that was probably meant."""
+    good = bool(((w >= 0) & torch.isfinite(w)).all())
+    check.that(good, "preference", "be non-negative and finite (a larger entry matters more)", w.tolist())
+    total = float(w.sum())
+    check.that(total > 0, "preference", "have a positive sum", w.tolist())
+    meant = f"normalized: {[round(v, 6) for v in (w / total).tolist()]}"
+    check.that(abs(total - 1) < SIMPLEX, "preference", "sum to one", f"{w.tolist()}, sum {total:g}", meant)
+    return w / total
 
 
 def _front_rows(front: Front) -> Tensor:

@@ -11,7 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from paretokit.core import _check as check
-from paretokit.solvers._registry import NATIVE, SolverRecord, SolverTable, make
+from paretokit.solvers._registry import NATIVE, SolverRecord, SolverTable, fitting, make
 from paretokit.solvers._registry import table as list  # noqa: A004 - the contract's word
 
 if TYPE_CHECKING:
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from paretokit.solvers.evolutionary._pymoo import PymooSolver, pymoo
     from paretokit.solvers.evolutionary._random import QuasiRandomSearch, RandomSearch
     from paretokit.solvers.evolutionary._smsemoa import SMSEMOA
+    from paretokit.solvers.gflownet._gcgfn import GCGFN
+    from paretokit.solvers.gflownet._metropolis_hastings import MetropolisHastings
+    from paretokit.solvers.gflownet._mo_reinforce import MOReinforce
+    from paretokit.solvers.gflownet._mogfn import MOGFN
+    from paretokit.solvers.gflownet._opgfn import OPGFN
     from paretokit.solvers.morl._cmorl import CMORL
     from paretokit.solvers.morl._conditioned_ppo import ConditionedPPO
     from paretokit.solvers.morl._morld import MORLD
@@ -30,13 +35,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CMORL",
+    "GCGFN",
     "MOEAD",
+    "MOGFN",
     "MORLD",
     "NSGA2",
     "NSGA3",
+    "OPGFN",
     "PGMORL",
     "SMSEMOA",
     "ConditionedPPO",
+    "MOReinforce",
+    "MetropolisHastings",
     "MultiPolicyQ",
     "PygmoSolver",
     "PymooSolver",
@@ -44,13 +54,14 @@ __all__ = [
     "RandomSearch",
     "SolverRecord",
     "SolverTable",
+    "fitting",
     "list",
     "make",
     "pygmo",
     "pymoo",
 ]
 
-_WORLDS = ("morl",)
+_WORLDS = ("gflownet", "morl")
 _ADAPTERS = {"PygmoSolver": "_pygmo", "PymooSolver": "_pymoo", "pygmo": "_pygmo", "pymoo": "_pymoo"}
 
 
@@ -63,5 +74,9 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(f"paretokit.solvers.evolutionary.{_ADAPTERS[name]}"), name)
     if name in _WORLDS:
         return importlib.import_module(f"{__name__}.{name}")
+    for world in _WORLDS:
+        if name in importlib.import_module(f"{__name__}.{world}").__all__:
+            hint = f"it is one of `{__name__}.{world}`, as a part of other solvers: `pk.solvers.{world}.{name}`"
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}; {hint}")
     hint = check.nearest(name, [*NATIVE, *_ADAPTERS, *_WORLDS])
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}" + (f"; {hint}" if hint else ""))

@@ -31,11 +31,16 @@ _ROOM = "paretokit.solvers.evolutionary."
 NATIVE: Mapping[str, str] = {
     "CMORL": "paretokit.solvers.morl._cmorl:CMORL",
     "ConditionedPPO": "paretokit.solvers.morl._conditioned_ppo:ConditionedPPO",
+    "GCGFN": "paretokit.solvers.gflownet._gcgfn:GCGFN",
     "MOEAD": _ROOM + "_moead:MOEAD",
+    "MOGFN": "paretokit.solvers.gflownet._mogfn:MOGFN",
+    "MOReinforce": "paretokit.solvers.gflownet._mo_reinforce:MOReinforce",
     "MORLD": "paretokit.solvers.morl._morld:MORLD",
+    "MetropolisHastings": "paretokit.solvers.gflownet._metropolis_hastings:MetropolisHastings",
     "MultiPolicyQ": "paretokit.solvers.morl._multi_policy_q:MultiPolicyQ",
     "NSGA2": _ROOM + "_nsga2:NSGA2",
     "NSGA3": _ROOM + "_nsga3:NSGA3",
+    "OPGFN": "paretokit.solvers.gflownet._opgfn:OPGFN",
     "PGMORL": "paretokit.solvers.morl._pgmorl:PGMORL",
     "QuasiRandomSearch": _ROOM + "_random:QuasiRandomSearch",
     "RandomSearch": _ROOM + "_random:RandomSearch",
@@ -142,6 +147,16 @@ def table() -> SolverTable:
             records.append(_record(_adapter(library, name, options), library))
         excluded += [SolverRecord(f"{library}.{n}", library, excluded=why) for n, why in module.EXCLUDED.items()]
     return SolverTable([*records, *excluded])
+
+
+def fitting(problem: Problem) -> list[str]:
+    """Return the names of the native solvers that can solve a problem, those made for its world first.
+
+    Each is asked with its default options.
+    """
+    made: list[Solver[Any]] = [SOLVERS.make(name, {}) for name in SOLVERS.names()]
+    fits = [s for s in made if isinstance(problem, s.solves) and s.unsupported(problem) is None]
+    return [s.name for s in sorted(fits, key=lambda s: s.solves is Problem)]
 
 
 def _adapter(library: str, algorithm: str, options: Mapping[str, Any]) -> Solver[Any]:

@@ -8,11 +8,11 @@ from typing import Literal, final
 import torch
 from torch import Tensor
 
+from paretokit.core import Problem, Rng, non_dominated
 from paretokit.core import _check as check
-from paretokit.core import non_dominated
 from paretokit.problems.design._design import CompositionalDesign
 from paretokit.solvers.gflownet._criterion import Criterion, Flows
-from paretokit.solvers.gflownet._gflownet import GFlowNet, GFlowNetState, Request
+from paretokit.solvers.gflownet._gflownet import GFlowNet, GFlowNetState, Request, design_of
 
 
 def pareto_targets(gains: Tensor, same: Tensor | None = None) -> Tensor:
@@ -110,6 +110,11 @@ class OPGFN(GFlowNet):
             same = counts[number]
         targets = pareto_targets(gains, same).to(dtype)
         return criterion.order(flows, lambda learned: pareto_order(learned, targets))
+
+    def draw(self, problem: Problem, state: GFlowNetState, *, n: int, rng: Rng) -> Tensor:
+        """Return n objects `[n, d]` of the sampler."""
+        design = design_of(problem)
+        return self.sampled(design, state, _nothing(n, design), rng)
 
 
 def _nothing(n: int, problem: CompositionalDesign) -> Request:

@@ -99,7 +99,7 @@ def test_it_learns_to_answer_every_preference_of_a_bandit():
 def test_answers_begin_with_the_preference_and_stay_near_it():
     problem = MORL(Line(), policy=SMALL, episodes=2)
     result = pk.solve(problem, quick(), budget=pk.Budget(iterations=1), progress=False)
-    rows = result.at([3.0, 1.0], n=50).x
+    rows = result.at([0.75, 0.25], n=50).x
     w = rows[:, -2:]
     assert torch.equal(w[0], torch.tensor([0.75, 0.25]))
     assert torch.equal(rows[:, :-2], rows[:1, :-2].expand(50, -1))  # one network
@@ -109,7 +109,7 @@ def test_answers_begin_with_the_preference_and_stay_near_it():
     still = dataclasses.replace(result.solver, spread=0.0)
     same = still.answer(problem, result.state, torch.tensor([0.75, 0.25]), n=3, rng=Rng.from_seed(0))
     assert torch.equal(same, same[:1].expand(3, -1))
-    policy = result.at([3.0, 1.0])[0].decode()
+    policy = result.at([0.75, 0.25])[0].decode()
     assert policy.architecture.conditioned_on == "preference"
 
 
