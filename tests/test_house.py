@@ -27,7 +27,7 @@ ALL_FILES = [
 ]
 ROOMS = (
     *("core", "decision", "indicators", "nn", "plots", "problems", "problems.morl"),
-    *("run", "scalarization", "solvers", "solvers.morl", "testing"),
+    *("run", "scalarization", "solvers", "solvers.gflownet", "solvers.morl", "testing"),
 )
 HEAVY = (
     *("RNA", "botorch", "gpytorch", "joblib", "matplotlib", "mo_gymnasium", "moocore", "numba", "pandas", "pygmo"),

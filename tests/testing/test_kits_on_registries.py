@@ -37,7 +37,16 @@ def test_native_solver_on_constraints_integers_and_bits(name, problem):
     check_solver(solver, made, iterations=6)
 
 
-# Solvers of one world: small settings, and a problem of that world on which seconds suffice.
+# Solvers of one world: small settings, and problems of that world on which seconds suffice.
+NET = {"kind": "mlp", "hidden": (16,)}
+FLOW = {"policy": NET, "batch_size": 16, "n_samples": 4, "evaluate_every": 2, "learning_rate": 0.1}
+DESIGNS = {
+    "GCGFN": {**FLOW, "iterations": 8, "goals": {"resolution": 4}, "replay": {"warmup": 8, "share": 0.5}},
+    "MOGFN": {**FLOW, "temperature": {"draw": "uniform", "high": 4.0, "bins": 4}, "replay": {"warmup": 8}},
+    "MOReinforce": {**FLOW, "group": 4, "entropy": 0.01},
+    "MetropolisHastings": {"n_chains": 2},
+    "OPGFN": {**FLOW, "replay": {"warmup": 8}, "ema": 0.9, "backward": "learned"},
+}
 PPO = {"n_steps": 16, "n_envs": 4, "epochs": 2, "minibatches": 2}
 WORLDS = {
     "CMORL": {"ppo": PPO, "init_updates": 2, "rounds": 2, "n_selected": 2, "extension_updates": 2},
@@ -59,10 +68,17 @@ def test_native_solver_of_a_world(name):
     check_solver(pk.solvers.make(name, **WORLDS[name]), world(name), iterations=3)
 
 
+@pytest.mark.parametrize("name", DESIGNS)
+@pytest.mark.parametrize("dim", [2, 3])
+def test_native_solver_of_designs(name, dim):
+    grid = pk.problems.HyperGrid(objectives=("branin", "currin", "shubert")[:dim], side=5, dim=dim)
+    check_solver(pk.solvers.make(name, **DESIGNS[name]), grid, iterations=3)
+
+
 def test_every_native_solver_is_checked():
     from paretokit.solvers._registry import NATIVE as REGISTERED
 
-    assert {*NATIVE, *WORLDS} == set(REGISTERED)
+    assert {*NATIVE, *WORLDS, *DESIGNS} == set(REGISTERED)
 
 
 def small(name):
