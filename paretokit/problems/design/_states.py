@@ -92,12 +92,14 @@ class States:
                 return None
             legal = environment.mask(level)
             owner, action = legal.nonzero().unbind(1)
-            following = environment.step(level[owner], action)
+            if total + len(owner) / environment.n_backward > limit:  # a state has at most that many parents
+                return None
+            following, back = environment.advance(level[owner], action)
             unique, number = torch.unique(following, dim=0, return_inverse=True)
             to = torch.full(legal.shape, NOTHING)
             to[owner, action] = total + number
             by = torch.full(legal.shape, NOTHING)
-            by[owner, action] = environment.undoing(level[owner], action)
+            by[owner, action] = back
             rows.append(level)
             children.append(to)
             undone.append(by)
