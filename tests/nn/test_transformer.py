@@ -39,7 +39,7 @@ def reference(transformer, row):
     return embedding, encoder
 
 
-@pytest.mark.parametrize("transformer", [SMALL, Transformer(21, 37)])
+@pytest.mark.parametrize("transformer", [SMALL, Transformer(21, 37), Transformer(4, 80, layers=1, heads=2, width=8)])
 def test_it_is_torchs_encoder_and_so_is_its_gradient(transformer):
     row = rows_of(transformer, 1)[0].requires_grad_()
     tokens = words(transformer, 4, transformer.positions)
@@ -90,7 +90,7 @@ def test_token_by_token_equals_the_full_pass(members, extra):
         assert torch.allclose(place, full[..., t, :], rtol=0, atol=1e-10)
     assert decoder.length == 9
     assert decoder.memory.data_ptr() == memory
-    assert decoder.memory.shape == (2, 2, 4 * max(members, 1), 2, 9, 4)
+    assert decoder.memory.shape == (2, 2, 9, 4, 4 * max(members, 1) * 2)
 
 
 def test_rows_begin_as_documented_and_each_member_has_its_own():
