@@ -15,6 +15,7 @@ POLICIES = Registry(
     {
         "mlp": _ROOM + "_mlp_policy:MLPPolicy",
         "transformer": _ROOM + "_transformer_policy:TransformerPolicy",
+        "tree": _ROOM + "_tree_policy:TreePolicy",
     },
 )
 
