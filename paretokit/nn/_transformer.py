@@ -181,7 +181,7 @@ class Transformer:
         words = n * math.prod(weights.scale.shape[:-1])
         shape = (self.layers, 2, self.positions, self.width // self.heads, words * self.heads)
         memory = torch.empty(shape, dtype=weights.scale.dtype, device=weights.scale.device)
-        return Decoder(self, weights, memory)
+        return Decoder(self, weights, memory, torch.empty_like(memory[0, 0]))
 
 
 @dataclass
@@ -193,14 +193,16 @@ class Decoder:
         weights: Its weights.
         memory: Keys and values of the places so far `[layers, 2, T, head, words * heads]`, written in place. Words come
             last, so that a step writes and reads whole blocks: 2.5 times as fast on a CPU as torch's fused attention.
+        scratch: Room for products `[T, head, words * heads]`.
         length: Tokens so far.
 
-    Memory: ``2 layers w T`` numbers a word.
+    Memory: ``(2 layers + 1) w T`` numbers a word.
     """
 
     transformer: Transformer
     weights: Weights
     memory: Tensor
+    scratch: Tensor
     length: int = 0
 
     @torch.no_grad()
@@ -224,8 +226,9 @@ class Decoder:
             blocks = parts.permute(1, 3, 0, 2).reshape(3, head, -1)
             memory[:, at].copy_(blocks[1:])
             keys, values = memory[:, : at + 1].unbind(0)
-            share = (keys * (blocks[0] * head**-0.5)).sum(1, keepdim=True).softmax(0)
-            seen = (values * share).sum(0).view(head, -1, heads).permute(1, 2, 0)
+            product = self.scratch[: at + 1]
+            share = torch.mul(keys, blocks[0] * head**-0.5, out=product).sum(1, keepdim=True).softmax(0)
+            seen = torch.mul(values, share, out=product).sum(0).view(head, -1, heads).permute(1, 2, 0)
             x = x + _linear(seen.reshape(x.shape), layer.out_weight, layer.out_bias)
             x = x + _fed_forward(x, layer)
         self.length += 1
