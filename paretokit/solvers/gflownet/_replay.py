@@ -66,12 +66,12 @@ class Memory:
         """Take in finished states `[n, k]` with their gains `[n, m]`; rows that failed are left out."""
         good = torch.isfinite(gains).all(-1)
         states, gains = states[good], gains[good]
-        room = max(replay.capacity - len(self.states), 0)
-        self.states = torch.cat([self.states, states[:room]])
-        self.gains = torch.cat([self.gains, gains[:room]])
-        if room < len(states):  # the ring turns: the oldest go
-            at = (self.seen + torch.arange(room, len(states), device=states.device)) % replay.capacity
-            self.states[at], self.gains[at] = states[room:], gains[room:]
+        place = (self.seen + torch.arange(len(states), device=states.device)) % replay.capacity
+        more = min(self.seen + len(states), replay.capacity) - len(self.states)
+        self.states = torch.cat([self.states, self.states.new_zeros(more, self.states.shape[1])])
+        self.gains = torch.cat([self.gains, self.gains.new_zeros(more, self.gains.shape[1])])
+        place, latest = place[-replay.capacity :], slice(-replay.capacity, None)  # the ring turns: the oldest go
+        self.states[place], self.gains[place] = states[latest], gains[latest].to(self.gains)
         pool, scores = torch.cat([self.front_states, states]), torch.cat([self.front_gains, gains])
         best = torch.as_tensor(non_dominated(scores, maximize=True))
         pool, scores = pool[best], scores[best]
@@ -83,7 +83,8 @@ class Memory:
         """Return the replayed part of a batch of n: finished states and gains, from the ring and from the front."""
         if self.seen < replay.warmup:
             return self.states[:0], self.gains[:0]
-        ring, best = round(replay.share * n), round(replay.pareto * n)
+        ring = round(replay.share * n)
+        best = min(round(replay.pareto * n), n - ring)
         a = rng.child("ring").integers(len(self.states), ring, device=self.states.device)
         b = rng.child("front").integers(len(self.front_states), best, device=self.states.device)
         states = torch.cat([self.states[a], self.front_states[b]])
