@@ -27,11 +27,20 @@ def pareto_targets(gains: Tensor, same: Tensor | None = None) -> Tensor:
     return weights / weights.sum()
 
 
-def pareto_order(learned: Tensor, targets: Tensor) -> Tensor:
+def pareto_order(learned: Tensor, targets: Tensor, same: Tensor | None = None) -> Tensor:
     r"""Return the Kullback-Leibler divergence from the learned distribution of a batch to its targets.
 
-    .. math:: L_{OP} = \sum_i q_i \log \frac{q_i}{p_i}, \qquad p_i = \frac{\hat R(x_i)}{\sum_j \hat R(x_j)}
+    .. math:: L_{OP} = \sum_i q_i \log \frac{q_i}{p_i}, \qquad
+              p_i = \frac{\hat R(x_i) / n_i}{\sum_j \hat R(x_j) / n_j}
+
+    Args:
+        learned: Learned log-rewards `[n]`.
+        targets: q `[n]`, from `pareto_targets` with the same `same`.
+        same: Number n_i of equal objects that each row stands among `[n]`; 1 where None. With it the loss is one of
+            different objects, and how often an object happens to be in the batch moves nothing.
     """
+    if same is not None:
+        learned = learned - same.to(learned.dtype).log()
     inside = torch.where(targets > 0, targets.log(), torch.zeros_like(targets))
     return (targets * (inside - torch.log_softmax(learned, 0))).sum()
 
@@ -67,8 +76,8 @@ class OPGFN(GFlowNet):
     Batches that hold the non-dominated objects found so far (`replay`) settle that.
 
     Attributes:
-        duplicates: Whether equal objects of a batch "share" one label, or each is one "apart" (as in the authors'
-            code, which rewards what is sampled often).
+        duplicates: Whether equal objects of a batch "share" one label and one place in the softmax, or each is one
+            "apart" (as in the authors' code, which rewards what is sampled often).
 
     Further attributes: see `GFlowNet`. `n_samples` is the number of objects of a measurement.
 
@@ -109,7 +118,7 @@ class OPGFN(GFlowNet):
             _, number, counts = torch.unique(flows.trajectories.last, dim=0, return_inverse=True, return_counts=True)
             same = counts[number]
         targets = pareto_targets(gains, same).to(dtype)
-        return criterion.order(flows, lambda learned: pareto_order(learned, targets))
+        return criterion.order(flows, lambda learned: pareto_order(learned, targets, same))
 
     def draw(self, problem: Problem, state: GFlowNetState, *, n: int, rng: Rng) -> Tensor:
         """Return n objects `[n, d]` of the sampler."""
