@@ -101,7 +101,8 @@ class Rng:
 
     def uniform(self, *shape: int, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu") -> Tensor:
         """Return uniforms in [0, 1) of the given shape; the same numbers on every device."""
-        return uniform(torch.tensor(_signed(self.key), device=device), *shape, dtype=dtype)
+        key = torch.full((), _signed(self.key), device=device)  # a fill, where a copy to a GPU would wait
+        return uniform(key, *shape, dtype=dtype)
 
     def normal(self, *shape: int, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu") -> Tensor:
         """Return standard normal numbers of the given shape (inverse transform of `uniform`)."""
