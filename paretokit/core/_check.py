@@ -57,8 +57,8 @@ def probability(**named: float) -> None:
 def one_of(choices: Sequence[object], **named: object) -> None:
     """Raise `InputError` for the first named value that is not among `choices`."""
     for name, value in named.items():
-        hint = nearest(str(value), [str(c) for c in choices])
-        that(value in choices, name, f"be one of {list(choices)}", repr(value), hint)
+        if value not in choices:
+            fail(name, f"be one of {list(choices)}", repr(value), nearest(str(value), [str(c) for c in choices]))
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

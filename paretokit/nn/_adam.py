@@ -52,11 +52,22 @@ class Adam:
         state.steps += 1
         state.mean.lerp_(gradient, 1 - b1)
         state.square.mul_(b2).addcmul_(gradient, gradient, value=1 - b2)
+        if len(rows) == 1 and rows.device.type == "cpu" and not isinstance(rate, Tensor):
+            self._move_one(rows, state, rate)
+            return
         t = state.steps.to(torch.float64)
         first = (torch.as_tensor(rate, dtype=torch.float64, device=rows.device) / (1 - b1**t)).to(rows.dtype)
         second = (1 - b2**t).sqrt().to(rows.dtype)
         root = (state.square.sqrt() / second.unsqueeze(-1)).add_(self.eps)
         rows.sub_(first.expand(len(rows)).unsqueeze(-1) * state.mean / root)
+
+    def _move_one(self, rows: Tensor, state: AdamState, rate: float) -> None:
+        """Do the same for one member with numbers in place of tensors of one entry."""
+        b1, b2 = self.betas
+        t = int(state.steps)
+        first, second = rate / (1 - b1**t), (1 - b2**t) ** 0.5
+        root = state.square.sqrt().div_(second).add_(self.eps)
+        rows.sub_(state.mean.mul(first).div_(root))
 
 
 def clipped(gradient: Tensor, most: float) -> Tensor:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -52,6 +54,28 @@ class States:
         return self.children[self.unfinished] != NOTHING
 
     @cached_property
+    def forbidden(self) -> Tensor:
+        """What logits of actions are reduced by `[S, A]`: -inf where an action is illegal, 0 where all are."""
+        legal = self.children != NOTHING
+        return torch.where(legal | ~legal.any(-1, keepdim=True), 0, -torch.inf).to(torch.float32)
+
+    @cached_property
+    def forbidden_back(self) -> Tensor:
+        """The same of backward actions `[S, B]`."""
+        has = self.parents != NOTHING
+        return torch.where(has | ~has.any(-1, keepdim=True), 0, -torch.inf).to(torch.float32)
+
+    @cached_property
+    def forbidden_unfinished(self) -> Tensor:
+        """`forbidden` of the unfinished states `[N, A]`."""
+        return self.forbidden[self.unfinished]
+
+    @cached_property
+    def numbers(self) -> Tensor:
+        """0, 1, …, S - 1."""
+        return torch.arange(len(self), device=self.rows.device)
+
+    @cached_property
     def rank(self) -> Tensor:
         """Place of each state among the unfinished `[S]`, -1 where it is finished."""
         rank = torch.full((len(self),), NOTHING, device=self.rows.device)
@@ -74,6 +98,11 @@ class States:
     def seen_unfinished(self) -> Tensor:
         """The same of the unfinished states."""
         return self.seen[self.unfinished]
+
+    @cached_property
+    def arrays(self) -> Mapping[str, Any]:
+        """`rows`, `children`, `undone`, `rank` and `numbers` as arrays, for compiled code."""
+        return {name: getattr(self, name).numpy() for name in ("rows", "children", "undone", "rank", "numbers")}
 
     def to(self, device: torch.device | str) -> States:
         """Return the same states on a device."""

@@ -42,6 +42,11 @@ class Flows:
         return self.engine.scores(self.row, self.trajectories)
 
     @cached_property
+    def balance(self) -> Tensor:
+        r"""Sum of :math:`\log P_F - \log P_B` along each trajectory `[n]`."""
+        return self.engine.balance(self.row, self.trajectories)
+
+    @cached_property
     def edges(self) -> EdgeFlows:
         """Log flows into and out of the states on the way, the logits read as log edge flows."""
         return self.engine.edge_flows(self.row, self.trajectories)

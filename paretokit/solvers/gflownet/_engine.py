@@ -35,6 +35,10 @@ class Engine(Protocol):
         """Return their scores under the parameters `row [D]`, with gradients, as `scores`."""
         ...
 
+    def balance(self, row: Tensor, trajectories: Trajectories) -> Tensor:
+        """Return the scores' `balance` `[n]`, all that trajectory balance asks, with gradients."""
+        ...
+
     def edge_flows(self, row: Tensor, trajectories: Trajectories) -> EdgeFlows:
         """Return the flows into and out of their states, with gradients, as `edge_flows`."""
         ...
@@ -53,6 +57,10 @@ class StateByState:
     def scores(self, row: Tensor, trajectories: Trajectories) -> Scores:
         """Return their scores."""
         return scores(self.model, row, trajectories)
+
+    def balance(self, row: Tensor, trajectories: Trajectories) -> Tensor:
+        """Return the sums along them."""
+        return scores(self.model, row, trajectories).balance
 
     def edge_flows(self, row: Tensor, trajectories: Trajectories) -> EdgeFlows:
         """Return the flows into and out of their states."""

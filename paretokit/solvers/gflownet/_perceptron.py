@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,7 @@ class Layers:
     """A flat row `[D]` as the layers of an `MLP`, the first one's weights as rows that are added up.
 
     Attributes:
+        mlp: Whose row it is.
         embedding: First-layer weights of the features `[F, H]`.
         projection: First-layer weights of the condition `[H, c]`.
         bias: Of the first layer `[H]`.
@@ -41,10 +43,9 @@ class Layers:
     """
 
     def __init__(self, mlp: MLP, row: Tensor, features: int) -> None:
-        (first, bias), *rest = [(w[0], b[0, 0]) for w, b in mlp.layers(row.unsqueeze(0))]
-        self.relu = mlp.activation == "relu"
-        self.embedding = first[:, :features].T.contiguous()
-        self.projection, self.bias, self.rest = first[:, features:], bias, rest
+        (first, self.bias), *self.rest = views(mlp, row)
+        self.mlp, self.relu = mlp, mlp.activation == "relu"
+        self.embedding, self.projection = first[:, :features].T.contiguous(), first[:, features:]
 
     def base(self, condition: Tensor | None) -> Tensor:
         """Return what the first layer adds for each condition `[n, H]`; one row where there is none."""
@@ -74,7 +75,7 @@ class Layers:
         if fast(base):
             out = torch.empty(len(reading.columns), base.shape[1], dtype=base.dtype)
             given = (self.embedding, reading.columns, base, NOBODY if who is None else who, out)
-            KERNELS.load().gather(*(t.detach().contiguous().numpy() for t in given))
+            KERNELS.load().gather(*(t.contiguous().numpy() for t in given))
             return out
         summed: Tensor = KERNELS.plain(gather_plain, self.embedding, reading.columns, base, who)
         return summed
@@ -109,6 +110,13 @@ def scatter_plain(slopes: Tensor, columns: Tensor, who: Tensor | None, weights: 
         base.index_add_(0, who, slopes)
 
 
+def views(mlp: MLP, row: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Return weight `[out, in]` and bias of each layer as views of a row `[D]`."""
+    sizes = [size for _, _, fan_in, fan_out in mlp.slices for size in (fan_in * fan_out, fan_out)]
+    parts = row.split(sizes)
+    return [(w.view(len(b), -1), b) for w, b in zip(parts[::2], parts[1::2], strict=True)]
+
+
 def read(mlp: MLP, row: Tensor, reading: Reading) -> Tensor:
     """Return the outputs `[M, O]` of the perceptron of a row `[D]`, with the gradient to the row.
 
@@ -117,8 +125,29 @@ def read(mlp: MLP, row: Tensor, reading: Reading) -> Tensor:
     Cost: that of the perceptron without its first layer, and KH a row; the condition's part of the first layer once a
     condition instead of once a row.
     """
+    if not torch.is_grad_enabled():
+        return forwards(mlp, row, reading)[1][-1]
     outputs: Tensor = _Read.apply(row, mlp, reading)  # type: ignore[no-untyped-call]
     return outputs
+
+
+def forwards(mlp: MLP, row: Tensor, reading: Reading) -> tuple[Layers, list[Tensor]]:
+    """Return the layers, and what each of them puts out."""
+    condition = reading.condition
+    layers = Layers(mlp, row, mlp.sizes[0] - (0 if condition is None else condition.shape[1]))
+    return layers, layers.after(layers.active(layers.first(reading, layers.base(condition))))
+
+
+def backwards(layers: Layers, reading: Reading, values: Sequence[Tensor], slopes: Tensor) -> Tensor:
+    """Return the gradient `[D]` to the row from slopes `[M, O]` of the outputs and the hidden layers' values."""
+    gradient = torch.empty(layers.mlp.n_parameters, dtype=slopes.dtype, device=slopes.device)
+    first, *places = views(layers.mlp, gradient)
+    for i in reversed(range(len(places))):
+        torch.mm(slopes.T, values[i], out=places[i][0])
+        torch.sum(slopes, 0, out=places[i][1])
+        slopes = layers.damp(slopes @ layers.rest[i][0], values[i])
+    _first_slopes(layers, reading, slopes, *first)
+    return gradient
 
 
 class _Read(torch.autograd.Function):
@@ -126,29 +155,14 @@ class _Read(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, row: Tensor, mlp: MLP, reading: Reading) -> Tensor:
-        condition = reading.condition
-        features = mlp.sizes[0] - (0 if condition is None else condition.shape[1])
-        layers = Layers(mlp, row, features)
-        *values, out = layers.after(layers.active(layers.first(reading, layers.base(condition))))
-        ctx.mlp, ctx.reading, ctx.layers = mlp, reading, layers
-        ctx.save_for_backward(*values)
-        return out
+        ctx.layers, values = forwards(mlp, row, reading)
+        ctx.reading = reading
+        ctx.save_for_backward(*values[:-1])
+        return values[-1]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        layers: Layers = ctx.layers
-        values, reading, mlp = ctx.saved_tensors, ctx.reading, ctx.mlp
-        (slopes,) = gradients
-        gradient = torch.empty(mlp.n_parameters, dtype=slopes.dtype, device=slopes.device)
-        places = [(w[0], b[0, 0]) for w, b in mlp.layers(gradient.unsqueeze(0))]
-        for value, (weight, _), (to_weight, to_bias) in zip(
-            reversed(values), reversed(layers.rest), reversed(places[1:]), strict=True
-        ):
-            torch.mm(slopes.T, value, out=to_weight)
-            torch.sum(slopes, 0, out=to_bias)
-            slopes = layers.damp(slopes @ weight, value)
-        _first_slopes(layers, reading, slopes, *places[0])
-        return gradient, None, None
+        return backwards(ctx.layers, ctx.reading, ctx.saved_tensors, gradients[0]), None, None
 
 
 def _first_slopes(layers: Layers, reading: Reading, slopes: Tensor, to_weight: Tensor, to_bias: Tensor) -> None:

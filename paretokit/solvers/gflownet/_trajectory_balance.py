@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from torch import Tensor
+from torch.nn.functional import mse_loss
 
 from paretokit.solvers.gflownet._criterion import Criterion, Flows, Ranking
 
@@ -30,8 +31,8 @@ class TrajectoryBalance(Criterion):
 
     def loss(self, flows: Flows, log_reward: Tensor) -> Tensor:
         """Return the mean over trajectories."""
-        return (flows.log_z + flows.scores.balance - log_reward).square().mean()
+        return mse_loss(flows.log_z + flows.balance, log_reward)
 
     def order(self, flows: Flows, ranking: Ranking) -> Tensor:
         """Return the ranking of what trajectories say their objects are worth."""
-        return ranking(flows.log_z + flows.scores.balance)
+        return ranking(flows.log_z + flows.balance)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from paretokit.core import Rng
 from paretokit.problems.design import GridEnvironment, HyperGrid
-from paretokit.solvers.gflownet import _perceptron, _table_engine
+from paretokit.solvers.gflownet import _lookup, _perceptron
 from paretokit.solvers.gflownet._criteria import criterion_of
 from paretokit.solvers.gflownet._criterion import Flows
 from paretokit.solvers.gflownet._engine import Engine, StateByState, engine_of
@@ -24,7 +24,7 @@ N = 64
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the plain twins in place of the compiled ones."""
-    monkeypatch.setattr(_table_engine, "compiled", lambda row: False)
+    monkeypatch.setattr(_lookup, "compiled", lambda row: False)
     monkeypatch.setattr(_perceptron, "fast", lambda like: False)
 
 
@@ -69,7 +69,7 @@ def test_compiled_twins_are_equal_bit_for_bit(backward: bool, request: pytest.Fi
     states = grid(side=7)
     model, row = mlp(states.environment, backward=backward, dtype=torch.float32)
     engine = TableEngine(model, states)
-    _table_engine.KERNELS.load()
+    _lookup.KERNELS.load()
     _perceptron.KERNELS.load()
     paths = engine.sample(row, None, n=N, rng=Rng.from_seed(3), epsilon=0.1)
     kept = [loss_and_gradient(engine, row, paths, name) for name in ("TB", "DB", "FM")]
