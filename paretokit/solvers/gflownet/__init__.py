@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from paretokit.solvers.gflownet._sub_trajectory_balance import SubTrajectoryBalance
     from paretokit.solvers.gflownet._trajectory_balance import TrajectoryBalance
     from paretokit.solvers.gflownet._transformer_policy import TransformerPolicy
+    from paretokit.solvers.gflownet._tree_policy import TreePolicy
 
 __all__ = [
     "GCGFN",
@@ -47,6 +48,7 @@ __all__ = [
     "Temperature",
     "TrajectoryBalance",
     "TransformerPolicy",
+    "TreePolicy",
 ]
 
 _HOMES = {
@@ -67,6 +69,7 @@ _HOMES = {
     "Temperature": "_conditions",
     "TrajectoryBalance": "_trajectory_balance",
     "TransformerPolicy": "_transformer_policy",
+    "TreePolicy": "_tree_policy",
 }
 
 
