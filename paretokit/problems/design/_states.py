@@ -71,6 +71,12 @@ class States:
         return self.forbidden[self.unfinished]
 
     @cached_property
+    def uniform(self) -> Tensor:
+        """The uniform policy over legal actions `[S, A]`, float32."""
+        legal = (self.children != NOTHING).to(torch.float32)
+        return legal / legal.sum(-1, keepdim=True).clamp_min(1)
+
+    @cached_property
     def numbers(self) -> Tensor:
         """0, 1, …, S - 1."""
         return torch.arange(len(self), device=self.rows.device)
@@ -101,8 +107,9 @@ class States:
 
     @cached_property
     def arrays(self) -> Mapping[str, Any]:
-        """`rows`, `children`, `undone`, `rank` and `numbers` as arrays, for compiled code."""
-        return {name: getattr(self, name).numpy() for name in ("rows", "children", "undone", "rank", "numbers")}
+        """`rows`, `children`, `undone`, `rank`, `numbers` and `seen` as arrays, for compiled code."""
+        names = ("rows", "children", "undone", "rank", "numbers", "seen")
+        return {name: getattr(self, name).numpy() for name in names}
 
     def to(self, device: torch.device | str) -> States:
         """Return the same states on a device."""

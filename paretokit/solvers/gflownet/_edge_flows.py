@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from paretokit.solvers.gflownet._policy import FlowModel
+from paretokit.solvers.gflownet._scores import Reader, reader
 from paretokit.solvers.gflownet._trajectories import Trajectories
 
 
@@ -33,21 +34,21 @@ def log_sum(logits: Tensor, mask: Tensor) -> Tensor:
     return torch.where(some, legal, 0).logsumexp(-1) * some.squeeze(-1)
 
 
-def edge_flows(model: FlowModel, row: Tensor, trajectories: Trajectories) -> EdgeFlows:
-    """Return the flows along trajectories under the parameters `row [D]`.
+def edge_flows(model: FlowModel, row: Tensor, trajectories: Trajectories, *, read: Reader | None = None) -> EdgeFlows:
+    """Return the flows along trajectories under the parameters `row [D]`, through `read` where it is cheaper.
 
     Cost: one evaluation of each state on the way and one of each of its parents, B + 1 in all, in one batch each.
     """
     env, moved = model.environment, trajectories.moved
     at, who = moved.nonzero().unbind(1)
-    condition = None if trajectories.condition is None else trajectories.condition[who]
+    read = read or reader(model, row, trajectories.condition)
     here, there = trajectories.states[at, who], trajectories.states[at + 1, who]
-    outflow = log_sum(model.outputs(row, here, condition).forward, env.mask(here))
+    outflow = log_sum(read(here, who).forward, env.mask(here))
     has = env.backward_mask(there)
     owner, backward = has.nonzero().unbind(1)
     child = there[owner]
     parents, actions = env.back(child, backward), env.redoing(child, backward)
-    flows = model.outputs(row, parents, None if condition is None else condition[owner]).forward
+    flows = read(parents, who[owner]).forward
     entering = flows.gather(1, actions.unsqueeze(1)).squeeze(1)
     edges = torch.zeros(has.shape, dtype=row.dtype, device=row.device).index_put((owner, backward), entering)
     inflow = log_sum(edges, has)

@@ -1,4 +1,4 @@
-"""How a model is rolled out and scored: state by state on any environment, or from a table of all states."""
+"""How a model is rolled out and scored: state by state, from a table of all states, or as long as trajectories live."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from torch import Tensor
 from paretokit.core import Rng
 from paretokit.problems.design._design import CompositionalDesign
 from paretokit.solvers.gflownet._edge_flows import EdgeFlows, edge_flows
+from paretokit.solvers.gflownet._live_engine import LiveEngine
+from paretokit.solvers.gflownet._mlp_policy import MLPFlow
 from paretokit.solvers.gflownet._policy import FlowModel
 from paretokit.solvers.gflownet._sampler import sample
-from paretokit.solvers.gflownet._scores import Scores, scores
+from paretokit.solvers.gflownet._scores import Scores, balance, scores
 from paretokit.solvers.gflownet._table_engine import TableEngine
 from paretokit.solvers.gflownet._trajectories import Trajectories
 
 FEW = 4096  # most states of an environment that are all evaluated for a batch
+MANY = 32768  # most that are listed, so that moves are looked up
 
 
 class Engine(Protocol):
@@ -60,7 +63,7 @@ class StateByState:
 
     def balance(self, row: Tensor, trajectories: Trajectories) -> Tensor:
         """Return the sums along them."""
-        return scores(self.model, row, trajectories).balance
+        return balance(self.model, row, trajectories)
 
     def edge_flows(self, row: Tensor, trajectories: Trajectories) -> EdgeFlows:
         """Return the flows into and out of their states."""
@@ -69,8 +72,9 @@ class StateByState:
 
 def engine_of(model: FlowModel, problem: CompositionalDesign) -> Engine:
     """Return the fastest engine for a model of a problem."""
-    if model.condition_dim == 0:
-        states = problem.states(FEW)
-        if states is not None:
-            return TableEngine(model, states)
+    few = problem.states(FEW) if model.condition_dim == 0 else None
+    if few is not None:
+        return TableEngine(model, few)
+    if isinstance(model, MLPFlow) and problem.device.type == "cpu":
+        return LiveEngine(model, problem.states(MANY))
     return StateByState(model)
