@@ -135,6 +135,7 @@ class PolicyPanel:
     def _protocol(self, problem: MORL) -> dict[str, str]:
         measured, scoring = problem.protocol.measurement, problem.protocol.scoring
         kinds = {"exact": "known exactly", "approximate": "known approximately"}
+        kinds["exact convex coverage set"] = "known as an exact convex coverage set"
         point = "(" + ", ".join(f"{v:.6g}" for v in scoring.reference_point or ()) + ")"
         seeds = f"seeds {measured.seeds[0]} to {measured.seeds[-1]}" if problem.held_out else "nothing in it is random"
         episodes = f"{measured.episodes} episode{'s' if measured.episodes != 1 else ''}"
@@ -157,7 +158,11 @@ class PolicyPanel:
         fronts, course, picked = (folder / f"{self.name}-{part}.png" for part in ("fronts", "training", "choice"))
         draw.fronts(results, fronts, order=order)
         kind = self.problem().front_kind
-        behind = {"exact": " The true front lies behind in gray.", "approximate": " The known front lies behind."}
+        behind = {
+            "exact": " The exact front lies behind in gray.",
+            "exact convex coverage set": " The exact convex coverage set lies behind in gray.",
+            "approximate": " The best known front lies behind in gray.",
+        }
         made = [Picture(fronts, f"Final fronts, one picture a solver.{behind.get(kind, '')}")]
         if any(len(result.front) for result in results.values()):
             draw.convergence(results, course, order=order, against="work")

@@ -113,7 +113,7 @@ class SearchPanel:
         problem = results[best].problem
         kind = "unknown" if problem is None else problem.front_kind
         behind = {
-            "exact": " The true front lies behind in gray.",
+            "exact": " The exact front lies behind in gray.",
             "approximate": " The best known front lies behind in gray.",
         }.get(kind, "")
         point = results[best].front.protocol.scoring.reference_point or ()

@@ -79,10 +79,7 @@ def convergence(
         if name in order:
             line.set_color(style.color(order.index(name)))
     style.legend(ax, loc="lower right")
-    front = next(iter(results.values())).front
-    if against == "work" and front.problem is not None:
-        ax.set_xlabel(f"work [{front.problem.unit}]")
-    _caption(ax, f"one run each, {_reference(front)}")
+    _caption(ax, f"one run each, {_reference(next(iter(results.values())).front)}")
     _write(made, file)
 
 
@@ -138,21 +135,23 @@ def _bare(ax: Any) -> None:
 
 
 def _relabel(ax: Any, name: str) -> None:
-    """Keep only what the legend must explain: the true front, the solver and the choice."""
+    """Keep only what the legend must explain: the known front, the solver and the choice."""
     old = ax.get_legend()
     if old is not None:
         old.remove()
     handles, labels = ax.get_legend_handles_labels()
-    kept = [(h, text) for h, text in zip(handles, labels, strict=True) if text in (name, "true front", "chosen")]
+    named = (name, "chosen", *style.TRUTH_NAMES.values())
+    kept = [(h, text) for h, text in zip(handles, labels, strict=True) if text in named]
     ax.legend(*zip(*kept, strict=True), fontsize=style.TICK, frameon=False, labelcolor=style.INK, loc="upper right")
 
 
 def _key(ax: Any, front: Front) -> None:
     """Say in a free corner what the small pictures share."""
     ax.axis("off")
-    truth = None if front.problem is None else front.problem.pareto_front(style.FEW)
-    if truth is not None:
-        style.truth_key(ax, len(truth))
+    problem = front.problem
+    truth = None if problem is None else problem.pareto_front(style.FEW)
+    if problem is not None and truth is not None:
+        style.truth_key(ax, len(truth), name=style.truth_name(problem.front_kind))
         ax.legend(loc="upper left", fontsize=style.TICK, frameon=False, labelcolor=style.INK, borderaxespad=0)
     senses = sorted({o.sense for o in front.objectives})
     words = {"max": "max: larger is better", "min": "min: smaller is better"}

@@ -120,7 +120,7 @@ def convergence(
     Args:
         data: A tidy frame or results (see `convergence_data`).
         indicator: Which indicator.
-        against: What the runs spent.
+        against: What the runs spent; work is labeled with the problem's unit (of a frame: ``attrs["unit"]``).
         larger_is_better: Which way the arrow on the axis leads; no arrow for None.
         log: Whether the indicator's axis is logarithmic.
         title: What was solved.
@@ -141,13 +141,27 @@ def convergence(
         ax.plot(curve.cost, curve.median, label=curve.name or "median", **line)
     if log:
         ax.set_yscale("log")
-    ax.set_xlabel(UNITS.get(against, against), fontsize=style.LABEL, color=style.INK)
+    ax.set_xlabel(_spent(data, against), fontsize=style.LABEL, color=style.INK)
     ax.set_ylabel(arrowed(indicator, larger_is_better), fontsize=style.LABEL, color=style.INK)
     ax.margins(x=0.01)
     style.titled(ax, title)
     style.legend(ax, loc="best")
     style.caption(ax, seeds_line([curve.seeds for curve in curves]))
     return ax
+
+
+def _spent(data: Any, against: str) -> str:
+    """Return the label of the cost's axis; work is in the problem's unit, where it is known and the same for all."""
+    if against != "work":
+        return UNITS.get(against, against)
+    if hasattr(data, "columns"):
+        units = {data.attrs.get("unit")}
+    else:
+        named = data.values() if isinstance(data, Mapping) else [data]
+        runs = [result for own in named for result in ([own] if isinstance(own, Result) else own)]
+        units = {None if result.problem is None else result.problem.unit for result in runs}
+    (unit,) = units if len(units) == 1 else (None,)
+    return f"work [{unit}]" if unit else "work"
 
 
 def arrowed(indicator: str, larger_is_better: bool | None) -> str:

@@ -30,7 +30,7 @@ def scatter_matrix(
     Args:
         front: The front, or several by name.
         dominated: Further points `[k, m]`, drawn faintly.
-        truth: Whether to draw the true front behind, where the problem knows it.
+        truth: Whether to draw the known front behind, where the problem has one.
         highlight: A chosen solution, marked by a ring.
         ax: Array `[m, m]` of axes to draw on; a new figure's otherwise.
 

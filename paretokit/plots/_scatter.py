@@ -28,7 +28,7 @@ def scatter(
     Args:
         front: The front, or several by name.
         dominated: Further points `[k, m]`, drawn faintly; they do not widen the axes.
-        truth: Whether to draw the true front behind, where the problem knows it.
+        truth: Whether to draw the known front behind, where the problem has one.
         highlight: A chosen solution, marked by a ring.
         ax: Axes to draw on (3-D ones for three objectives); a new figure's otherwise.
 
@@ -45,7 +45,7 @@ def scatter(
 
 
 def limits(data: FrontView, margin: float = 0.05) -> tuple[Floats, Floats]:
-    """Return lower and upper ends of the axes, `[m]` each: fronts and true front with a margin on both sides."""
+    """Return lower and upper ends of the axes, `[m]` each: fronts and known front with a margin on both sides."""
     points = np.concatenate([data.everything, data.truth])
     if not len(points):
         return np.zeros(data.m), np.ones(data.m)
@@ -55,9 +55,9 @@ def limits(data: FrontView, margin: float = 0.05) -> tuple[Floats, Floats]:
 
 
 def spread(ax: Any, data: FrontView, i: int, j: int, *, size: float) -> None:
-    """Draw objectives i and j of everything on flat axes, the true front behind and the chosen point in front."""
+    """Draw objectives i and j of everything on flat axes, the known front behind and the chosen point in front."""
     if len(data.truth):
-        style.truth(ax, data.truth[:, [i, j]], zorder=1)
+        style.truth(ax, data.truth[:, [i, j]], name=data.truth_name, zorder=1)
     if len(data.dominated):
         faint = {"s": size / 3, "color": style.BEHIND, "linewidths": 0, "zorder": 1.5}
         ax.scatter(*data.dominated[:, [i, j]].T, label="dominated", **faint)
@@ -98,7 +98,7 @@ def _finish(ax: Axes, data: FrontView, below: float = 34.0) -> None:
 def _solid(data: FrontView, given: Axes | None) -> Axes:
     ax: Any = style.axes_of(given, size=(5.4, 4.6), projection="3d")
     if len(data.truth):
-        style.truth(ax, data.truth, dot=1.5, depthshade=False)
+        style.truth(ax, data.truth, name=data.truth_name, dot=1.5, depthshade=False)
     low, high = limits(data)
     behind = data.dominated[((data.dominated >= low) & (data.dominated <= high)).all(1)]
     if len(behind):

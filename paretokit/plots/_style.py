@@ -24,7 +24,14 @@ TRUTH, BEHIND = "#b0b0b0", "#c9d6df"
 LABEL, TICK, SMALL = 10.0, 8.5, 7.5
 COLORS = "cividis"
 FEW = 100
-"""A true front of fewer points is drawn as rings."""
+"""A known front of fewer points is drawn as rings."""
+
+TRUTH_NAMES = {
+    "exact": "exact front",
+    "exact convex coverage set": "convex coverage set",
+    "approximate": "approximate front",
+}
+"""What legends call the known front, by the problem's `front_kind`."""
 
 
 def color(i: int) -> str:
@@ -78,22 +85,27 @@ def lines(texts: Iterable[str]) -> int:
     return max((text.count("\n") + 1 for text in texts), default=1)
 
 
-def truth(ax: Any, points: Any, *, dot: float = 1.6, **look: Any) -> None:
-    """Draw points of a true front `[t, m]` behind: fine dots where they are dense, rings where they can be counted."""
+def truth(ax: Any, points: Any, *, name: str, dot: float = 1.6, **look: Any) -> None:
+    """Draw points of a known front `[t, m]` behind: fine dots where they are dense, rings where they can be counted."""
     few = len(points) < FEW
     if few:
         rings: dict[str, Any] = {"s": 46, "facecolors": "none", "edgecolors": TRUTH, "linewidths": 1.1}
         ax.scatter(*points.T, **rings, **look)
     else:
         ax.scatter(*points.T, s=dot, color=TRUTH, linewidths=0, **look)
-    truth_key(ax, len(points))
+    truth_key(ax, len(points), name=name)
 
 
-def truth_key(ax: Any, n: int) -> None:
-    """Name the true front of n points in the legend, as `truth` draws it."""
+def truth_name(kind: str) -> str:
+    """Return what the legend calls a known front of some `front_kind`."""
+    return TRUTH_NAMES.get(kind, "known front")
+
+
+def truth_key(ax: Any, n: int, *, name: str) -> None:
+    """Name the known front of n points in the legend, as `truth` draws it."""
     empty: list[list[float]] = [[]] * (3 if hasattr(ax, "zaxis") else 2)
     ring: dict[str, Any] = {"marker": "o", "markersize": 6, "markerfacecolor": "none", "linestyle": "none"}
-    ax.plot(*empty, color=TRUTH, label="true front", **(ring if n < FEW else {"linewidth": 1.4}))
+    ax.plot(*empty, color=TRUTH, label=name, **(ring if n < FEW else {"linewidth": 1.4}))
 
 
 def caption(ax: Axes, text: str, *, below: float = 34.0, center: bool = False, width: int = 96) -> None:

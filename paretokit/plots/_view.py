@@ -38,7 +38,8 @@ class FrontView:
         values: Points of each front `[n_i, m]`, in the user's senses.
         stderr: Standard errors of the first front's values, or None.
         dominated: Further points behind, `[k, m]`.
-        truth: Points of the known true front `[t, m]`, or none.
+        truth: Points of the known front `[t, m]`, or none.
+        truth_name: What it is: exact, approximate, or a convex coverage set.
         chosen: Values of a highlighted solution `[m]`, or None.
         title: The problem's name, or "".
         caption: Number of points and reference point.
@@ -50,6 +51,7 @@ class FrontView:
     stderr: Floats | None
     dominated: Floats
     truth: Floats
+    truth_name: str
     chosen: Floats | None
     title: str
     caption: str
@@ -116,9 +118,9 @@ def view(
     Args:
         fronts: One front, or several by name.
         dominated: Further points `[k, m]`, shown faintly; rows that are not finite are left out.
-        truth: Whether to ask the problem for its true front.
+        truth: Whether to ask the problem for its known front.
         highlight: A chosen solution.
-        n_truth: Number of points of the true front.
+        n_truth: Number of points of the known front.
     """
     layers = named(fronts)
     first = next(iter(layers.values()))
@@ -136,6 +138,7 @@ def view(
         stderr=None if first.stderr is None else array(first.stderr),
         dominated=behind[np.isfinite(behind).all(1)],
         truth=np.zeros((0, m)) if known is None else array(known),
+        truth_name=style.truth_name("unknown" if first.problem is None else first.problem.front_kind),
         chosen=chosen,
         title="" if first.problem is None else first.problem.name,
         caption=_caption(layers, first),

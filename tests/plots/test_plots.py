@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D
 
+import paretokit as pk
 from paretokit import plots
 from paretokit.core import (
     Box,
@@ -41,7 +42,7 @@ def clean_figures():
 class Arc(Problem):
     """A quarter circle, one objective to be maximized."""
 
-    id = "arc-v1"
+    id, front_kind = "arc-v1", "exact"
     objectives = (Objective("mass", "min", "kg"), Objective("power", "max", "kW"))
     space = Box(0.0, 1.0, dim=1)
     protocol = EvaluationProtocol(scoring=Scoring(reference_point=(1.1, -0.1)))
@@ -183,8 +184,23 @@ def test_a_scatter_shows_the_points_the_true_front_and_the_chosen_one():
     assert clouds["dominated"].shape == (2, 2)
     assert ax.get_xlim()[1] < 1.2
     words = [t.get_text() for t in ax.get_legend().get_texts()]
-    assert words == ["true front", "dominated", "front", "chosen"]
+    assert words == ["exact front", "dominated", "front", "chosen"]
     assert plots.scatter(front, truth=False).get_legend() is None
+
+
+@pytest.mark.parametrize(
+    ("environment", "label"),
+    [
+        ("deep-sea-treasure-v0", "exact front"),
+        ("fishwood-v0", "convex coverage set"),
+        ("minecart-v0", "approximate front"),
+    ],
+)
+def test_a_known_front_is_labeled_by_its_kind(environment, label):
+    problem = pk.problems.MORL(environment)
+    known = problem.pareto_front()
+    ax = plots.plot(Front(known[:3], None, problem.objectives, problem.protocol, problem=problem))
+    assert label in [text.get_text() for text in ax.get_legend().get_texts()]
 
 
 def test_several_fronts_have_a_color_a_marker_and_a_name_each():
