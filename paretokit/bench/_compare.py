@@ -117,7 +117,9 @@ class Comparison:
                 parts.append(
                     pd.DataFrame({"solver": solver, "seed": result.seed, against: curve[against], "value": curve[name]})
                 )
-        return pd.concat(parts, ignore_index=True)
+        frame = pd.concat(parts, ignore_index=True)
+        frame.attrs["unit"] = self.problem.unit
+        return frame
 
     def __repr__(self) -> str:
         note = f"; {', '.join(self.union)} from the union of all fronts" if self.union else ""

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import paretokit as pk
 from paretokit import plots
 from paretokit.core import InputError, UnknownNameError
 from paretokit.plots._convergence import held
@@ -68,6 +69,19 @@ def test_convergence_draws_a_band_only_where_there_are_several_seeds():
     assert ax.get_yscale() == "log"
     assert ax.get_ylabel() == "← igd plus"
     assert "one run" in texts(ax)
+
+
+def test_work_is_labeled_with_the_problems_unit():
+    tree = pk.problems.MORL("fruit-tree-v0")
+    search = pk.solvers.RandomSearch(pop_size=4)
+    result = pk.solve(tree, search, budget=pk.Budget(iterations=2), progress=False)
+    assert plots.convergence(result, against="work").get_xlabel() == "work [environment steps]"
+    assert plots.convergence({"a": [result, result]}, against="work").get_xlabel() == "work [environment steps]"
+    table = pk.compare(tree, [search], seeds=1, budget=pk.Budget(iterations=2), progress=False)
+    frame = table.convergence(against="work")
+    assert plots.convergence(frame, against="work").get_xlabel() == "work [environment steps]"
+    other = pk.solve(pk.problems.ZDT1(), search, budget=pk.Budget(iterations=2), progress=False)
+    assert plots.convergence({"a": result, "b": other}, against="work").get_xlabel() == "work"
 
 
 def test_long_convergence_is_thinned_on_a_grid():
