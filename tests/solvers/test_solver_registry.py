@@ -95,6 +95,12 @@ def test_an_unknown_attribute_is_an_attribute_error():
         solvers.NSGA9
 
 
+@pytest.mark.parametrize("name", solvers.morl.__all__)
+def test_parts_of_a_worlds_solvers_are_pointed_to(name):
+    with pytest.raises(AttributeError, match=rf"has no attribute '{name}'; .*`pk\.solvers\.morl\.{name}`"):
+        getattr(solvers, name)
+
+
 def test_all_public_names_exist_and_are_sorted():
     assert all(getattr(solvers, name) is not None for name in solvers.__all__)
     assert len(set(solvers.__all__)) == len(solvers.__all__)

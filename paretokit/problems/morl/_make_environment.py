@@ -38,7 +38,8 @@ def make_environment(
         check.options(options, (), owner="an environment that was made already")
         return environment
     if not isinstance(environment, str):
-        check.that(callable(environment), "environment", "be an id, a function or an Environment", repr(environment))
+        rule = "be an id, a function that makes a Gymnasium environment, or an Environment"
+        check.that(callable(environment), "environment", rule, _named(environment), _instead(environment))
         return GymnasiumEnvironment(source=environment, options=options)
     if tensor and environment in TENSOR:
         check.options(options, _tensor_options(environment), owner=environment)
@@ -52,6 +53,23 @@ def make_environment(
         check.options(options, own if allowed is None else own | allowed, owner=environment)
         options = {name: value for name, value in options.items() if name != "threads"}
     return _with_customs(GymnasiumEnvironment(source=environment, options=options))
+
+
+def _named(given: Any) -> str:
+    """Return what was given, on one line, where `repr` may be anything."""
+    return " ".join(repr(given).split())[:120]
+
+
+def _instead(given: Any) -> str:
+    """Return what to pass instead of a Gymnasium environment that was made already."""
+    if not (callable(getattr(given, "reset", None)) and callable(getattr(given, "step", None))):
+        return ""
+    spec = getattr(given, "spec", None)
+    known = f'its id, MORL("{spec.id}"), or ' if spec is not None else ""
+    return (
+        f"an environment that was made already cannot run many episodes side by side; pass {known}a function that "
+        "makes a new one, MORL(lambda: ...)"
+    )
 
 
 def _tensor_options(name: str) -> set[str]:

@@ -1,6 +1,7 @@
 """From a name to an environment: the fastest that has the options, else Gymnasium's own."""
 
 import sys
+import warnings
 
 import gymnasium
 import mo_gymnasium
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from paretokit.core import InputError, MissingPackageError, Rng, UnknownNameError
+from paretokit.problems.morl import MORL
 from paretokit.problems.morl._gymnasium import GymnasiumEnvironment
 from paretokit.problems.morl._make_environment import make_environment
 from paretokit.problems.morl._mujoco_planar import Hopper
@@ -74,10 +76,24 @@ def test_mistakes_get_a_line():
         make_environment("deep-sea-treasure-v0", {"treasures": 1})
     with pytest.raises(UnknownNameError, match="'mo-hopper-v5'"):
         make_environment("hopper-v5", {})
-    with pytest.raises(InputError, match="`environment` must be an id, a function or an Environment; got 3"):
+    with pytest.raises(
+        InputError, match="`environment` must be an id, a function that makes a Gymnasium .*, or an Environment; got 3"
+    ):
         make_environment(3, {})
     with pytest.raises(UnknownNameError, match="made already has no option 'a'"):
         make_environment(make_environment("mo-swimmer-v5", {}), {"a": 1})
+
+
+def test_a_made_environment_is_refused_with_what_to_pass_instead():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = mo_gymnasium.make("minecart-v0")
+    with pytest.raises(InputError, match=r'pass its id, MORL\("minecart-v0"\), or a function.*MORL\(lambda: \.\.\.\)'):
+        MORL(made)
+    with pytest.raises(InputError, match=r"side by side; pass a function that makes a new one") as raised:
+        MORL(type("Own", (gymnasium.Env,), {"__repr__": lambda self: "two\nlines"})())
+    assert "got two lines (" in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_without_mujoco_the_install_command_is_named(monkeypatch):
