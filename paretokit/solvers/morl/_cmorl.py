@@ -10,14 +10,14 @@ from typing import Any, ClassVar, Literal, final
 import torch
 from torch import Tensor
 
-from paretokit.core import Cost, Front, Lanes, Problem, Rng, Solver, option_names
+from paretokit.core import Cost, Front, Lanes, Problem, Rng, option_names
 from paretokit.core import _check as check
 from paretokit.indicators import simplex_lattice
 from paretokit.problems.morl._morl import MORL
 from paretokit.solvers.morl._cpo import TrustRegion, train_constrained
 from paretokit.solvers.morl._improver import Spent
-from paretokit.solvers.morl._improvers import described, improver_of
-from paretokit.solvers.morl._ppo import PPO, Floors, PPOState
+from paretokit.solvers.morl._ppo import Floors, PPOState
+from paretokit.solvers.morl._ppo_solver import PPOSolver
 from paretokit.solvers.morl._snapshots import Snapshots, archive_front
 
 FLOOR_SPAN = 0.1  # share of an objective's range on the archive that counts as its least scale
@@ -62,7 +62,7 @@ class CMORLState:
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class CMORL(Solver[CMORLState]):
+class CMORL(PPOSolver[CMORLState]):
     r"""Cover the front by constrained policy optimization from few trained preferences.
 
     Pareto initialization trains one policy a preference of a simplex lattice. Each extension round selects the
@@ -105,10 +105,8 @@ class CMORL(Solver[CMORLState]):
     addition of ours, off by default.
     """
 
-    solves: ClassVar[type[Problem]] = MORL
     state_type: ClassVar[type] = CMORLState
 
-    ppo: PPO | Mapping[str, Any] = field(default_factory=PPO)
     partitions: int | None = None
     init_updates: int = 65
     init_entropy: float = 0.0
@@ -124,9 +122,7 @@ class CMORL(Solver[CMORLState]):
     capacity: int = 200
 
     def __post_init__(self) -> None:
-        improver = improver_of({"kind": "PPO", **self.ppo} if isinstance(self.ppo, Mapping) else self.ppo)
-        check.that(isinstance(improver, PPO), "ppo", "be a PPO", type(improver).__name__)
-        object.__setattr__(self, "ppo", improver)
+        super().__post_init__()
         if self.partitions is not None:
             check.at_least(1, partitions=self.partitions)
         check.at_least(1, init_updates=self.init_updates, n_selected=self.n_selected, capacity=self.capacity)
@@ -141,12 +137,6 @@ class CMORL(Solver[CMORLState]):
         check.positive(sharpness=self.sharpness)
 
     @property
-    def trainer(self) -> PPO:
-        """`ppo`, as what `__post_init__` made of it."""
-        assert isinstance(self.ppo, PPO)
-        return self.ppo
-
-    @property
     def trust(self) -> TrustRegion:
         """`region`, as what `__post_init__` made of it."""
         assert isinstance(self.region, TrustRegion)
@@ -159,14 +149,7 @@ class CMORL(Solver[CMORLState]):
 
     def config(self) -> dict[str, Any]:
         """Return the hyper-parameters by name, JSON-able."""
-        own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return {**own, "ppo": described(self.trainer), "region": dataclasses.asdict(self.trust)}
-
-    def unsupported(self, problem: Problem) -> str | None:
-        """Tell why PPO cannot train the problem's policies."""
-        if not isinstance(problem, MORL):
-            return "it trains policies"
-        return self.trainer.unsupported(problem)
+        return {**super().config(), "region": dataclasses.asdict(self.trust)}
 
     def preferences(self, problem: Problem) -> Tensor:
         """Return the initial preferences `[P, m]`."""

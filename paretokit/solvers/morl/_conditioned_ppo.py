@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, cast, final
+from typing import ClassVar, Literal, cast, final
 
 import torch
 from torch import Tensor
 
-from paretokit.core import Cost, Evaluation, Front, Lanes, Problem, Rng, Solver
+from paretokit.core import Cost, Evaluation, Front, Lanes, Problem, Rng
 from paretokit.core import _check as check
 from paretokit.core._threads import kernel_threads, one_torch_thread
 from paretokit.indicators import dirichlet_weights, simplex_lattice
@@ -22,8 +21,8 @@ from paretokit.problems.morl._rollout import Stand, begin
 from paretokit.run import Archive
 from paretokit.solvers.morl._collect import RewardScale
 from paretokit.solvers.morl._improver import Spent
-from paretokit.solvers.morl._improvers import described, improver_of
-from paretokit.solvers.morl._ppo import PPO, PPOState
+from paretokit.solvers.morl._ppo import PPOState
+from paretokit.solvers.morl._ppo_solver import PPOSolver
 from paretokit.solvers.morl._ppo_update import Batch, Networks, update
 
 PARTITIONS = {2: 20, 3: 6, 4: 3}  # of the measured lattice by objectives: 21, 28 and 20 preferences; 2 beyond
@@ -80,7 +79,7 @@ class ConditionedPPOState:
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class ConditionedPPO(Solver[ConditionedPPOState]):
+class ConditionedPPO(PPOSolver[ConditionedPPOState]):
     r"""Train one actor and one vector critic that take the preference as an input, and answer any preference.
 
     .. math:: \max_\theta\; \mathbb E_{w \sim \mathrm{Dir}(1)}\; w \cdot G^{\pi_\theta(\cdot \mid s, w)},
@@ -120,10 +119,8 @@ class ConditionedPPO(Solver[ConditionedPPOState]):
     of their Q-learning.
     """
 
-    solves: ClassVar[type[Problem]] = MORL
     state_type: ClassVar[type] = ConditionedPPOState
 
-    ppo: PPO | Mapping[str, Any] = field(default_factory=PPO)
     n_preferences: int = 8
     corners: bool = True
     partitions: int | None = None
@@ -134,9 +131,7 @@ class ConditionedPPO(Solver[ConditionedPPOState]):
     iterations: int | None = None
 
     def __post_init__(self) -> None:
-        improver = improver_of({"kind": "PPO", **self.ppo} if isinstance(self.ppo, Mapping) else self.ppo)
-        check.that(isinstance(improver, PPO), "ppo", "be a PPO", type(improver).__name__)
-        object.__setattr__(self, "ppo", improver)
+        super().__post_init__()
         check.at_least(1, n_preferences=self.n_preferences, evaluate_every=self.evaluate_every, capacity=self.capacity)
         for name in ("partitions", "iterations"):
             if getattr(self, name) is not None:
@@ -145,29 +140,16 @@ class ConditionedPPO(Solver[ConditionedPPOState]):
         check.probability(spread=self.spread)
 
     @property
-    def trainer(self) -> PPO:
-        """`ppo`, as what `__post_init__` made of it."""
-        assert isinstance(self.ppo, PPO)
-        return self.ppo
-
-    @property
     def finishes(self) -> bool:
         """Whether `iterations` ends the run."""
         return self.iterations is not None
 
-    def config(self) -> dict[str, Any]:
-        """Return the hyper-parameters by name, JSON-able."""
-        own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return {**own, "ppo": described(self.trainer)}
-
     def unsupported(self, problem: Problem) -> str | None:
         """Tell why PPO cannot train the problem's policies, or too few preferences are drawn for the corners."""
-        if not isinstance(problem, MORL):
-            return "it trains policies"
         m = problem.n_objectives
         if self.corners and self.n_preferences < m:
             return f"`n_preferences` must be at least {m} where the corners are among them; got {self.n_preferences}"
-        return self.trainer.unsupported(problem)
+        return super().unsupported(problem)
 
     def view(self, problem: Problem) -> MORL:
         """Return the problem with its networks conditioned on the preference: where fronts and answers stand."""

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, cast, final
+from dataclasses import dataclass
+from typing import ClassVar, cast, final
 
 import torch
 from torch import Tensor
 
-from paretokit.core import Cost, Front, Lanes, Problem, Rng, Solver
+from paretokit.core import Cost, Front, Lanes, Problem, Rng
 from paretokit.core import _check as check
 from paretokit.indicators import simplex_lattice
 from paretokit.problems.morl._morl import MORL
 from paretokit.problems.morl._network import Network
 from paretokit.solvers.morl._improver import Spent
-from paretokit.solvers.morl._improvers import described, improver_of
 from paretokit.solvers.morl._pgmorl_prediction import History, predicted
 from paretokit.solvers.morl._pgmorl_selection import Frame, buffered, candidates, select_tasks
-from paretokit.solvers.morl._ppo import PPO, PPOState
+from paretokit.solvers.morl._ppo import PPOState
+from paretokit.solvers.morl._ppo_solver import PPOSolver
 from paretokit.solvers.morl._snapshots import Snapshots, archive_front
 
 PARTITIONS = {2: 5, 3: 4, 4: 2}  # of the warm-up's lattice by objectives: 6, 15 and 10 tasks
@@ -65,7 +64,7 @@ class PGMORLState:
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class PGMORL(Solver[PGMORLState]):
+class PGMORL(PPOSolver[PGMORLState]):
     r"""Evolve a population of policies by training tasks (policy, weight) chosen by a predicted front.
 
     The warm-up trains one policy a weight of a simplex lattice for some generations. Then each generation fits, for
@@ -112,10 +111,8 @@ class PGMORL(Solver[PGMORLState]):
     policies, which interpolates parameters, is left out.
     """
 
-    solves: ClassVar[type[Problem]] = MORL
     state_type: ClassVar[type] = PGMORLState
 
-    ppo: PPO | Mapping[str, Any] = field(default_factory=PPO)
     partitions: int | None = None
     warmup: int = 4
     generations: int = 20
@@ -131,9 +128,7 @@ class PGMORL(Solver[PGMORLState]):
     capacity: int = 200
 
     def __post_init__(self) -> None:
-        improver = improver_of({"kind": "PPO", **self.ppo} if isinstance(self.ppo, Mapping) else self.ppo)
-        check.that(isinstance(improver, PPO), "ppo", "be a PPO", type(improver).__name__)
-        object.__setattr__(self, "ppo", improver)
+        super().__post_init__()
         for name in ("partitions", "n_tasks"):
             if getattr(self, name) is not None:
                 check.at_least(1, **{name: getattr(self, name)})
@@ -143,29 +138,16 @@ class PGMORL(Solver[PGMORLState]):
         check.positive(threshold=self.threshold, sigma=self.sigma)
 
     @property
-    def trainer(self) -> PPO:
-        """`ppo`, as what `__post_init__` made of it."""
-        assert isinstance(self.ppo, PPO)
-        return self.ppo
-
-    @property
     def finishes(self) -> bool:
         """The schedule ends the run."""
         return True
 
-    def config(self) -> dict[str, Any]:
-        """Return the hyper-parameters by name, JSON-able."""
-        own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return {**own, "ppo": described(self.trainer)}
-
     def unsupported(self, problem: Problem) -> str | None:
         """Tell why PPO cannot train the problem's policies, or its front cannot be predicted."""
-        if not isinstance(problem, MORL):
-            return "it trains policies"
-        if problem.n_objectives > 4:
+        if isinstance(problem, MORL) and problem.n_objectives > 4:
             return f"it compares exact hypervolumes of at most 4 objectives, and the problem has {problem.n_objectives}"
-        reason = self.trainer.unsupported(problem)
-        if reason is None and cast("Network", problem.policy).conditioned_on == "preference":
+        reason = super().unsupported(problem)
+        if reason is None and cast("Network", cast("MORL", problem).policy).conditioned_on == "preference":
             return "its policies serve one weight each; ConditionedPPO trains policies that see the preference"
         return reason
 
