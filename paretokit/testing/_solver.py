@@ -22,6 +22,7 @@ from paretokit.core import (
     Objective,
     Problem,
     Rng,
+    Sampler,
     Scoring,
     Solver,
     StackedSolver,
@@ -75,8 +76,8 @@ def check_solver(
     problem saw; the same seed gives the same bits and another seed others; fronts hold decisions of the space with the
     values that the problem gives them, mutually non-dominated; failed rows never reach a front; members of a stack
     equal single runs; ask and tell equal `solve`; run(2T) equals run(T) + save + load + run(T) bit for bit, or a
-    checkpoint is refused by name; conditioned solvers answer with other decisions for other preferences; a problem of
-    another world is refused.
+    checkpoint is refused by name; conditioned solvers answer with other decisions for other preferences; samplers draw
+    decisions of the space by their seed; a problem of another world is refused.
 
     Args:
         solver: The solver, sized for a quick run.
@@ -114,6 +115,8 @@ def check_solver(
         _check_ask_tell(solver, target, first, seed)
     if isinstance(solver, Conditioned):
         _check_conditioned(name, target, first)
+    if isinstance(solver, Sampler):
+        _check_sampler(name, target, first)
     _check_resume(solver, target, iterations, seed, first)
 
 
@@ -173,6 +176,14 @@ def _check_conditioned(name: str, problem: Problem, result: Result) -> None:
     answers = [result.at(w, n=16).x for w in corners / corners.sum(-1, keepdim=True)]
     moved = any(not torch.equal(answers[0], a) for a in answers[1:] if a is not None and answers[0] is not None)
     require(moved, f"{name}: answers move with the preference")
+
+
+def _check_sampler(name: str, problem: Problem, result: Result) -> None:
+    x, again, other = (result.sample(64, seed=seed).x for seed in (0, 0, 1))
+    assert x is not None
+    require(len(x) == 64 and problem.space.contains(x).all(), f"{name}: its sampler gives decisions of the space")
+    require_equal(x, again, f"{name}: the same seed gives the same samples")
+    require(other is not None and not torch.equal(x, other), f"{name}: another seed gives other samples")
 
 
 def _check_resume(solver: Solver[Any], problem: Problem, iterations: int, seed: int, whole: Result) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Literal, final
 
@@ -108,6 +109,7 @@ class OPGFN(GFlowNet):
         """Return the criterion's order-preserving loss."""
         criterion = self.criterion
         assert isinstance(criterion, Criterion)
+        flows = dataclasses.replace(flows, log_z=flows.log_z.detach())  # its gradient is rounding, which Adam magnifies
         dtype = flows.row.dtype
         if gains.shape[1] == 1:
             partner = torch.roll(torch.arange(len(gains), device=gains.device), 1)  # a batch comes in random order

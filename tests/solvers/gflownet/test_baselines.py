@@ -183,10 +183,10 @@ class TestChains:
 
     def test_chains_end_up_distributed_as_the_reward(self):
         grid = HyperGrid(objectives=("currin", "shubert"), side=5)
-        n = 1500
+        n = 1000
         solver = MetropolisHastings(n_chains=n, partitions=2, temperature=2.0)
         state = solver.init(grid, Rng.from_seed(0))
-        for _ in range(40):
+        for _ in range(25):
             state = solver.step(grid, state)
         states = grid.states()
         ends = states.rows[states.terminal]
