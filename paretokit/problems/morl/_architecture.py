@@ -116,7 +116,7 @@ class Policies(Space):
         return torch.cat([x[..., : self.n_parameters].clamp(-bound, bound), x[..., self.n_parameters :]], -1)
 
     def sample(self, n: int, rng: Rng, *, dtype: torch.dtype = torch.float64) -> Tensor:
-        """Return n rows `[n, d]` initialized as training would initialize them."""
+        """Return n rows `[n, d]` of random policies."""
         rows = self._initialize(n, rng).to(torch.float64)
         kept = self.lower[self.n_parameters :].expand(n, -1)
         return torch.cat([rows, kept], -1).to(dtype)

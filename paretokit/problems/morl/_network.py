@@ -99,7 +99,12 @@ class NetworkWiring(Wiring):
 
     @cached_property
     def space(self) -> Space:  # type: ignore[override]
-        """The rows `[d]`."""
+        """The rows `[d]`.
+
+        A random policy is one whose training would begin there, but for two things: its last layer has gain 1, so that
+        actions differ, and its biases are uniform within 1/sqrt(fan in), as those of `torch.nn.Linear`. With biases of
+        0 every policy would do the same where the observation is 0, such as at the root of a tree.
+        """
         o, m = self.surface.observation_dim, self.surface.n_objectives
         kept = torch.cat([torch.zeros(o), torch.ones(o)])
         if self.network.conditioned_on == "preference":
@@ -107,7 +112,8 @@ class NetworkWiring(Wiring):
 
         def initialize(n: int, rng: Rng) -> Tensor:
             lanes = Lanes(tuple(rng.child("policy", i) for i in range(n)))
-            return self.initial(lanes, last_gain=1.0, dtype=torch.float64)
+            rows = self.initial(lanes, last_gain=1.0, dtype=torch.float64)
+            return self._with_biases(rows, lanes.child("bias"))
 
         what = {"network": self.network.describe(), "surface": _plain(self.surface)}
         return Policies(self.n_parameters, kept, bound=self.network.bound, initialize=initialize, what=what)
@@ -116,6 +122,13 @@ class NetworkWiring(Wiring):
         """Return parameters `[P, n_parameters]` to begin training with: orthogonal, log standard deviation 0."""
         body = self.mlp.init(lanes, last_gain=last_gain, dtype=dtype)
         return torch.cat([body, body.new_zeros(len(body), self.n_parameters - self.n_body)], -1)
+
+    def _with_biases(self, rows: Tensor, lanes: Lanes) -> Tensor:
+        """Return rows with biases drawn."""
+        for i, (_, begin, fan_in, fan_out) in enumerate(self.mlp.slices):
+            drawn = 2 * lanes.child("layer", i).uniform(fan_out) - 1
+            rows[:, begin : begin + fan_out] = drawn.to(rows.dtype) / math.sqrt(fan_in)
+        return rows
 
     def rows(self, parameters: Tensor, moments: Moments | None = None, preference: Tensor | None = None) -> Tensor:
         """Return decision rows `[P, d]` of trained parameters `[P, n_parameters]`, clipped to the bound.

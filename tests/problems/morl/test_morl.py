@@ -197,6 +197,18 @@ def test_another_environments_observation_is_refused():
         policy.act(np.full(7, np.nan))
 
 
+@pytest.mark.parametrize("hidden", [(64, 64), (8,)])
+def test_random_policies_differ_where_the_observation_is_zero(hidden):
+    tree = MORL("fruit-tree-v0", policy=Network(hidden=hidden))
+    sampled = rows(tree, n=200)
+    at_root = tree.wiring.act(sampled, torch.zeros(200, 1, 2), torch.zeros(200, 1, 6), None).double()
+    assert 0.3 < at_root.mean() < 0.7
+    assert len(tree.evaluate(sampled).values.unique(dim=0)) > 15  # of 64 leaves; half of them lie behind each action
+    for weight, bias in tree.wiring.mlp.layers(sampled):
+        assert (bias.abs() <= weight.shape[-1] ** -0.5).all()
+        assert abs(bias.mean()) < 0.1
+
+
 class Broken(Bandit):
     """Pays NaN."""
 
