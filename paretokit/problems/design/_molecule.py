@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, final
 
@@ -76,10 +76,25 @@ class Molecule:
 
     def svg(self, width: int = 260, height: int = 200) -> str:
         """Return a drawing of `width` times `height` pixels."""
-        return drawn([self], columns=1, width=width, height=height)
+        return drawn([self], columns=1, width=width, height=height).svg
 
     def _repr_svg_(self) -> str:
         return self.svg()
+
+
+@final
+@dataclass(frozen=True)
+class Drawing:
+    """A picture; notebooks show it.
+
+    Attributes:
+        svg: Its text, to be written into a file.
+    """
+
+    svg: str = field(repr=False)
+
+    def _repr_svg_(self) -> str:
+        return self.svg
 
 
 def drawn(
@@ -89,8 +104,8 @@ def drawn(
     columns: int = 4,
     width: int = 260,
     height: int = 200,
-) -> str:
-    """Return one SVG with molecules in a grid, row by row, each above its label.
+) -> Drawing:
+    """Return one picture of molecules in a grid, row by row, each above its label.
 
     Args:
         molecules: What to draw, at least one.
@@ -116,4 +131,4 @@ def drawn(
         pen.DrawMolecules([m.mol for m in molecules], legends=list(labels or [""] * len(molecules)))
         pen.FinishDrawing()
         text: str = pen.GetDrawingText()
-    return text[text.index("<svg") :]
+    return Drawing(text[text.index("<svg") :])

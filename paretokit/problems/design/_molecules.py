@@ -12,7 +12,7 @@ from paretokit.core import EvaluationProtocol, Objective, Scoring
 from paretokit.core import _check as check
 from paretokit.problems.design._design import CompositionalDesign
 from paretokit.problems.design._fragments import Vocabulary
-from paretokit.problems.design._molecule import Molecule, canonical_smiles, written
+from paretokit.problems.design._molecule import Drawing, Molecule, canonical_smiles, drawn, written
 from paretokit.problems.design._molecule_scores import GAINS, Oracle, Scores
 from paretokit.problems.design._tree import TreeEnvironment
 from paretokit.problems.design._tree_rows import TreeRows
@@ -100,6 +100,14 @@ class Molecules(CompositionalDesign):
         used = self.trees.planted(row).fragment[0].tolist()
         parts = [self.trees.vocabulary.fragments[i].smiles for i in used if i >= 0]
         return Molecule(self.smiles(row)[0], tuple(parts))
+
+    def drawn(self, x: Tensor, labels: Sequence[str] | None = None, *, columns: int = 4) -> Drawing:
+        """Return a picture of the molecules of decision rows `[n, d]` in a grid, each above its label.
+
+        Raises:
+            InputError: If there is no row, or the number of labels is another.
+        """
+        return drawn([self.decode(row) for row in x], labels, columns=columns)
 
     def fingerprints(self, x: Tensor, *, radius: int = 2, bits: int = 2048) -> Tensor:
         """Return Morgan fingerprints of decision rows, bool `[n, bits]`, for distances between molecules.

@@ -183,8 +183,10 @@ def test_decode_gives_a_molecule_that_can_be_looked_at():
         assert len(molecule.fragments) == int(SPREAD.trees.planted(row.unsqueeze(0)).there.sum())
     picture = ElementTree.fromstring(molecules[0]._repr_svg_())
     assert picture.attrib["width"] == "260px"
-    grid = ElementTree.fromstring(drawn(molecules[:3], ["a", "b", "c"], columns=2, width=100, height=80))
+    grid = ElementTree.fromstring(drawn(molecules[:3], ["a", "b", "c"], columns=2, width=100, height=80).svg)
     assert (grid.attrib["width"], grid.attrib["height"]) == ("200px", "160px")
+    rows = ElementTree.fromstring(SPREAD.drawn(x, columns=5)._repr_svg_())
+    assert (rows.attrib["width"], rows.attrib["height"]) == ("1300px", "400px")
     with pytest.raises(ShapeError, match=r"`labels` must be 2, one a molecule; got 1"):
         drawn(molecules[:2], ["a"])
     with pytest.raises(InputError, match=r"`molecules` must be at least 1; got 0"):
@@ -242,6 +244,7 @@ def test_workers_answer_the_same_beside_the_caller():
     problem.close()
 
 
+@pytest.mark.slow
 def test_a_worker_s_error_reaches_the_caller_and_the_next_call_works():
     oracle = Oracle(("mw",), workers=1, remembered=10)
     finish = oracle.begin(["C", "not a molecule"])
