@@ -95,8 +95,7 @@ class MORL(Problem):
             check.at_least(1, episodes=self.episodes)
         check.that(0 <= self.seed < HELD_OUT, "seed", f"lie in 0 … {HELD_OUT - 1}", self.seed)
         object.__setattr__(self, "dtype", torch.float32)
-        object.__setattr__(self, "protocol", self._protocol())
-        _ = self.wiring  # a policy that does not fit is refused now
+        _ = self.measurement, self.wiring  # a policy that does not fit is refused now
 
     @cached_property
     def env(self) -> Environment:
@@ -110,6 +109,29 @@ class MORL(Problem):
     def wiring(self) -> Wiring:
         """How decision rows act."""
         return self.policy.wire(Surface.of(self.env), self.env)
+
+    @cached_property
+    def measurement(self) -> Measurement:
+        """How policies are measured, `protocol.measurement`, which can be had without the known front."""
+        return Measurement(
+            discount=self._discount,
+            horizon=self._horizon,
+            episodes=self._episodes,
+            seeds=tuple(range(self.seed, self.seed + self._episodes)),
+            deterministic=not self.sample_actions,
+        )
+
+    @cached_property
+    def protocol(self) -> EvaluationProtocol:  # type: ignore[override]
+        """Measurement and scoring; ideal and nadir are those of the known front, where its range is nowhere 0."""
+        point = self.env.reference_point if self.reference_point is None else self.reference_point
+        known = self.pareto_front()
+        if known is None or not len(known) or bool((known.amax(0) == known.amin(0)).any()):
+            scoring = Scoring(reference_point=point)
+        else:
+            best, worst = tuple(known.amax(0).tolist()), tuple(known.amin(0).tolist())
+            scoring = Scoring(reference_point=point, ideal=best, nadir=worst)
+        return EvaluationProtocol(measurement=self.measurement, scoring=scoring)
 
     @property
     def objectives(self) -> tuple[Objective, ...]:  # type: ignore[override]
@@ -245,13 +267,13 @@ class MORL(Problem):
         Their sum is what the evaluation costs in environment steps.
         """
         rows = self._checked(x)
-        out, lengths = self._measured(rows, self.protocol.measurement.seeds)
+        out, lengths = self._measured(rows, self.measurement.seeds)
         if self._observer is not None and len(rows):
             self._observer.evaluated(rows, out)
         return out, lengths
 
     def _evaluate(self, x: Tensor, rng: Rng) -> Evaluation:
-        return self._measured(x, self.protocol.measurement.seeds)[0]
+        return self._measured(x, self.measurement.seeds)[0]
 
     def _assess(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         first = HELD_OUT + self.seed
@@ -291,14 +313,3 @@ class MORL(Problem):
             hint = "an undiscounted return needs a time limit"
             raise InputError(check.message("horizon", f"be given for {self.env.id}, which has none", None, hint))
         return math.ceil(math.log(NEGLIGIBLE) / math.log(self._discount))
-
-    def _protocol(self) -> EvaluationProtocol:
-        measurement = Measurement(
-            discount=self._discount,
-            horizon=self._horizon,
-            episodes=self._episodes,
-            seeds=tuple(range(self.seed, self.seed + self._episodes)),
-            deterministic=not self.sample_actions,
-        )
-        point = self.env.reference_point if self.reference_point is None else self.reference_point
-        return EvaluationProtocol(measurement=measurement, scoring=Scoring(reference_point=point))

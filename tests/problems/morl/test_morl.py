@@ -197,6 +197,31 @@ def test_another_environments_observation_is_refused():
         policy.act(np.full(7, np.nan))
 
 
+@pytest.mark.parametrize("name", ["deep-sea-treasure-v0", "fishwood-v0", "minecart-v0", "fruit-tree-v0"])
+def test_a_known_front_scores_zero_shortfall_and_gives_r2_its_ends(name):
+    problem = MORL(name)
+    known = problem.pareto_front()
+    scoring = problem.protocol.scoring
+    assert scoring.ideal == tuple(known.amax(0).tolist())
+    assert scoring.nadir == tuple(known.amin(0).tolist())
+    own = pk.Front(known, None, problem.objectives, problem.protocol, problem=problem).scores()
+    fewer = pk.Front(known[:2], None, problem.objectives, problem.protocol, problem=problem).scores()
+    assert own["igd_plus"] == 0
+    assert 0 < own["r2"] < fewer["r2"]
+
+
+def test_without_a_known_front_of_some_extent_there_is_no_r2():
+    for problem in (MORL("mo-mountaincar-v0"), MORL("resource-gathering-v0"), MORL("minecart-v0", horizon=50)):
+        assert problem.protocol.scoring.ideal is problem.protocol.scoring.nadir is None
+
+
+def test_scoring_is_no_part_of_what_was_measured():
+    plain, other = MORL("deep-sea-treasure-v0"), MORL("deep-sea-treasure-v0", reference_point=(0.0, -60.0))
+    assert plain.measurement == plain.protocol.measurement == other.protocol.measurement
+    assert MORL("deep-sea-treasure-v0", horizon=7).measurement.horizon == 7
+    assert "protocol" not in MORL("four-room-v0").__dict__  # whose front takes seconds; it is asked for when scored
+
+
 @pytest.mark.parametrize("hidden", [(64, 64), (8,)])
 def test_random_policies_differ_where_the_observation_is_zero(hidden):
     tree = MORL("fruit-tree-v0", policy=Network(hidden=hidden))
