@@ -181,6 +181,7 @@ def _check_conditioned(name: str, problem: Problem, result: Result) -> None:
 def _check_sampler(name: str, problem: Problem, result: Result) -> None:
     x, again, other = (result.sample(64, seed=seed).x for seed in (0, 0, 1))
     assert x is not None
+    assert again is not None
     require(len(x) == 64 and problem.space.contains(x).all(), f"{name}: its sampler gives decisions of the space")
     require_equal(x, again, f"{name}: the same seed gives the same samples")
     require(other is not None and not torch.equal(x, other), f"{name}: another seed gives other samples")
