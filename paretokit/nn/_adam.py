@@ -52,7 +52,7 @@ class Adam:
         state.steps += 1
         state.mean.lerp_(gradient, 1 - b1)
         state.square.mul_(b2).addcmul_(gradient, gradient, value=1 - b2)
-        if len(rows) == 1 and rows.device.type == "cpu" and not isinstance(rate, Tensor):
+        if rows.shape[0] == 1 and rows.device.type == "cpu" and not isinstance(rate, Tensor):
             self._move_one(rows, state, rate)
             return
         t = state.steps.to(torch.float64)
@@ -72,6 +72,6 @@ class Adam:
 
 def clipped(gradient: Tensor, most: float) -> Tensor:
     """Return gradients `[P, D]` scaled down, member by member, to a Euclidean norm of at most `most`."""
-    norm = gradient.norm(dim=-1, keepdim=True)
+    norm = torch.linalg.vector_norm(gradient, dim=-1, keepdim=True)
     scale: Tensor = (most / (norm + 1e-6)).clamp_max(1.0)
     return gradient * scale

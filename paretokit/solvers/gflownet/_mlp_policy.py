@@ -78,5 +78,5 @@ class MLPFlow(FlowModel):
     def split(self, heads: Tensor) -> Outputs:
         """Return the heads `[..., A + B + 1]` by name."""
         a, b = self.environment.n_actions, self.environment.n_backward if self.backward else 0
-        forward, backward, flow = heads.split([a, b, 1], -1)
+        forward, backward, flow = heads.split_with_sizes([a, b, 1], -1)
         return Outputs(forward, backward if self.backward else None, flow.squeeze(-1))

@@ -73,7 +73,7 @@ class Layers:
         if who is None and reading.condition is not None:
             who = torch.arange(len(base), device=base.device)
         if fast(base):
-            out = torch.empty(len(reading.columns), base.shape[1], dtype=base.dtype)
+            out = torch.empty(reading.columns.shape[0], base.shape[1], dtype=base.dtype)
             given = (self.embedding, reading.columns, base, NOBODY if who is None else who, out)
             KERNELS.load().gather(*(t.contiguous().numpy() for t in given))
             return out
@@ -113,8 +113,8 @@ def scatter_plain(slopes: Tensor, columns: Tensor, who: Tensor | None, weights: 
 def views(mlp: MLP, row: Tensor) -> list[tuple[Tensor, Tensor]]:
     """Return weight `[out, in]` and bias of each layer as views of a row `[D]`."""
     sizes = [size for _, _, fan_in, fan_out in mlp.slices for size in (fan_in * fan_out, fan_out)]
-    parts = row.split(sizes)
-    return [(w.view(len(b), -1), b) for w, b in zip(parts[::2], parts[1::2], strict=True)]
+    parts = row.split_with_sizes(sizes)
+    return [(w.view(b.shape[0], -1), b) for w, b in zip(parts[::2], parts[1::2], strict=True)]
 
 
 def read(mlp: MLP, row: Tensor, reading: Reading) -> Tensor:
@@ -167,7 +167,7 @@ class _Read(torch.autograd.Function):
 
 def _first_slopes(layers: Layers, reading: Reading, slopes: Tensor, to_weight: Tensor, to_bias: Tensor) -> None:
     """Fill the gradients of the first layer `[H, F + c]` and `[H]`."""
-    features, condition, who = len(layers.embedding), reading.condition, reading.who
+    features, condition, who = layers.embedding.shape[0], reading.condition, reading.who
     hot = reading.columns.dtype == torch.int64
     torch.sum(slopes, 0, out=to_bias)
     base = slopes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from paretokit.problems.design._states import States
 from paretokit.solvers.gflownet._edge_flows import EdgeFlows, log_sum
 from paretokit.solvers.gflownet._lookup import Paths, add_up, looked_up, share_out, walk
 from paretokit.solvers.gflownet._mlp_policy import MLPFlow
-from paretokit.solvers.gflownet._perceptron import Reading, backwards, forwards
+from paretokit.solvers.gflownet._perceptron import Layers, Reading, backwards, forwards
 from paretokit.solvers.gflownet._policy import FlowModel, Outputs
 from paretokit.solvers.gflownet._scores import Scores
 from paretokit.solvers.gflownet._trajectories import Trajectories
@@ -37,15 +37,22 @@ class TableEngine:
 
     model: FlowModel
     states: States
+    kept: list[_Said] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @torch.no_grad()
     def sample(self, row: Tensor, condition: Tensor | None, *, n: int, rng: Rng, epsilon: float = 0.0) -> Trajectories:
         """Return n trajectories; `condition` is None."""
         states = self.states
-        policy = torch.log_softmax(self._unfinished(row).forward + states.forbidden_unfinished, -1).exp()
+        if isinstance(self.model, MLPFlow):
+            log_policy = self._said(row).policy
+        else:
+            logits = self.model.outputs(row, states.rows[states.unfinished], None).forward
+            log_policy = torch.log_softmax(logits + states.forbidden_unfinished, -1)
+        if len(log_policy) > len(states.unfinished):
+            log_policy = log_policy[states.unfinished]
+        policy = log_policy.exp()
         if epsilon:
-            uniform = states.legal.to(policy) / states.legal.sum(-1, keepdim=True)
-            policy = (1 - epsilon) * policy + epsilon * uniform
+            policy = (1 - epsilon) * policy + epsilon * states.uniform[states.unfinished]
         return walk(states, policy.cumsum(-1), steps=self.model.environment.max_steps, n=n, rng=rng)
 
     def scores(self, row: Tensor, trajectories: Trajectories) -> Scores:
@@ -57,7 +64,9 @@ class TableEngine:
         """Return the sums of their log-probabilities, forwards minus backwards `[n]`."""
         paths, model = self._paths(trajectories), self.model
         if isinstance(model, MLPFlow):
-            balance: Tensor = _Balance.apply(row, model, paths)  # type: ignore[no-untyped-call]
+            with torch.no_grad():
+                said = self._said(row)
+            balance: Tensor = _Balance.apply(row, said, paths)  # type: ignore[no-untyped-call]
             return balance
         forward, backward, _ = looked_up(paths, *self._tables(row))
         return (forward - backward).sum(0)
@@ -85,6 +94,18 @@ class TableEngine:
             out = model.outputs(row, states.rows, None)
         return _tables(out, states)
 
+    def _said(self, row: Tensor) -> _Said:
+        """Return what the perceptron says under a row, and keep it: a batch is rolled out and scored by the same row."""
+        model, version = self.model, (row.data_ptr(), row._version)
+        assert isinstance(model, MLPFlow)
+        if not self.kept or self.kept[0].version != version:
+            states = self.states
+            reading = Reading(states.seen if model.backward else states.seen_unfinished)
+            layers, values = forwards(model.mlp, row, reading)
+            policy, behind, _ = _tables(model.split(values[-1]), states)
+            self.kept[:] = [_Said(row, version, reading, layers, values, policy, behind)]
+        return self.kept[0]
+
     def _unfinished(self, row: Tensor) -> Outputs:
         states, model = self.states, self.model
         if isinstance(model, MLPFlow):
@@ -104,27 +125,45 @@ def _tables(out: Outputs, states: States) -> tuple[Tensor, Tensor, Tensor]:
     return policy, torch.log_softmax(out.backward + states.forbidden_back, -1), out.log_flow
 
 
+@dataclass(frozen=True)
+class _Said:
+    """What a perceptron says of a table's states under a row, which `version` tells from later ones.
+
+    Attributes:
+        row: Held so that no other can take its place in memory.
+        version: Where it lies and how often it was written to.
+        reading, layers, values: How the outputs came about.
+        policy, behind: Log-probabilities of actions and of backward actions.
+    """
+
+    row: Tensor
+    version: tuple[int, int]
+    reading: Reading
+    layers: Layers
+    values: list[Tensor]
+    policy: Tensor
+    behind: Tensor
+
+
 class _Balance(torch.autograd.Function):
     """From parameters to sums along trajectories in one node: the perceptron, its tables, the reading."""
 
     @staticmethod
-    def forward(ctx: Any, row: Tensor, model: MLPFlow, paths: Paths) -> Tensor:
-        states = paths.states
-        ctx.reading = Reading(states.seen if model.backward else states.seen_unfinished)
-        ctx.layers, values = forwards(model.mlp, row, ctx.reading)
-        ctx.model, ctx.paths = model, paths
-        policy, behind, _ = _tables(model.split(values[-1]), states)
-        ctx.save_for_backward(policy, behind, *values)
-        return add_up(paths, policy, behind)
+    def forward(ctx: Any, row: Tensor, said: _Said, paths: Paths) -> Tensor:
+        ctx.said, ctx.paths = said, paths
+        return add_up(paths, said.policy, said.behind)
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None, None]:
-        policy, behind, *values, out = ctx.saved_tensors
-        tables = (torch.zeros_like(policy), torch.zeros_like(behind) if ctx.model.backward else None)
-        share_out(ctx.paths, *tables, slopes[0])
-        parts = [_softmax_slopes(t, logs) for t, logs in zip(tables, (policy, behind), strict=True) if t is not None]
+        said: _Said = ctx.said
+        paths: Paths = ctx.paths
+        tables = (torch.zeros_like(said.policy), torch.zeros_like(said.behind) if paths.every else None)
+        share_out(paths, *tables, slopes[0])
+        logs = (said.policy, said.behind)
+        parts = [_softmax_slopes(t, log) for t, log in zip(tables, logs, strict=True) if t is not None]
+        *values, out = said.values
         heads = torch.cat([*parts, torch.zeros_like(out[:, -1:])], 1)
-        return backwards(ctx.layers, ctx.reading, values, heads), None, None
+        return backwards(said.layers, said.reading, values, heads), None, None
 
 
 def _softmax_slopes(slopes: Tensor, logs: Tensor) -> Tensor:

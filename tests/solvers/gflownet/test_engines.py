@@ -177,3 +177,17 @@ def test_engines_are_chosen_by_size_and_condition() -> None:
     assert chosen(small, 3) == "LiveEngine"
     assert chosen(small.to("meta"), 3) == "StateByState"
     assert small.states(4096) is small.states(4096)
+
+
+def test_tables_follow_parameters_that_move_in_place() -> None:
+    """What an engine keeps of a row is dropped once the row is written to."""
+    states = grid(side=5)
+    model, row = mlp(states.environment, backward=False, dtype=torch.float64)
+    engine = TableEngine(model, states)
+    paths = engine.sample(row, None, n=N, rng=Rng.from_seed(6))
+    before = engine.balance(row, paths)
+    assert torch.equal(before, engine.balance(row.detach(), paths))
+    row.mul_(2)
+    after = engine.balance(row, paths)
+    assert not torch.equal(before, after)
+    assert torch.equal(after, TableEngine(model, states).balance(row.clone(), paths))
