@@ -247,7 +247,8 @@ def _attended(parts: Tensor) -> Tensor:
     """
     _, n, heads, length, head = parts.shape
     if parts.device.type != "cpu" or length > SHORT:
-        return F.scaled_dot_product_attention(*parts.unbind(0), is_causal=True)
+        query, keys, values = parts.unbind(0)
+        return F.scaled_dot_product_attention(query, keys, values, is_causal=True)
     q, k, v = parts.reshape(3, n * heads, length, head).unbind(0)
     later = torch.full((length, length), -torch.inf, dtype=parts.dtype).triu(1)
     share = torch.baddbmm(later, q, k.transpose(1, 2), alpha=head**-0.5).softmax(-1)
