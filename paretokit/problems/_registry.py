@@ -35,5 +35,9 @@ def make(id: str, **options: Any) -> Problem:  # noqa: A002 - the contract's wor
 
 
 def ids() -> list[str]:
-    """Return the ids of all problems that need no further package, sorted."""
+    """Return the ids of all problems of this package, sorted.
+
+    Two need a further package when they are made, and say which: "aptamers-v1" ViennaRNA and "molecules-v1" RDKit.
+    Environments that only another package brings are not among them, though `make` takes their ids.
+    """
     return PROBLEMS.names()

@@ -136,7 +136,7 @@ def _check_front(problem: Problem, rng: Rng) -> None:
     require(torch.as_tensor(non_dominated(known, maximize=maximize)).all(), f"{name}: the known front is non-dominated")
     points = to_min(known.to(torch.float64), problem.objectives)
     if ideal is not None and nadir is not None:
-        slack = 1e-6 + 1e-3 * (nadir - ideal).abs()
+        slack = 1e-6 + 2e-3 * (nadir - ideal).abs()  # published scales may miss: currin's front begins at 1.0015
         inside = (points >= ideal - slack).all() and (points <= nadir + slack).all()
         require(inside, f"{name}: the known front lies between ideal and nadir")
     if problem.front_kind.startswith("exact"):
