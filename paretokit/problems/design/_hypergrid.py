@@ -139,7 +139,7 @@ class GridCells(Space):
 
     def contains(self, x: Tensor) -> Tensor:
         """Tell for each row whether it is a cell that can be reached."""
-        inside = Space.contains(self, x)
+        inside = ((x >= 0) & (x < self.environment.side) & (x == x.floor())).all(-1)
         return inside & ((x == self.upper.to(x)).sum(-1) <= 1) if self.environment.edge_stops else inside
 
     def project(self, x: Tensor) -> Tensor:

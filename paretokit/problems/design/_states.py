@@ -111,6 +111,11 @@ class States:
         names = ("rows", "children", "undone", "rank", "numbers", "seen")
         return {name: getattr(self, name).numpy() for name in names}
 
+    @cached_property
+    def log_uniform_backward_single(self) -> Tensor:
+        """The same in float32."""
+        return self.log_uniform_backward.to(torch.float32)
+
     def to(self, device: torch.device | str) -> States:
         """Return the same states on a device."""
         tensors = {name: getattr(self, name).to(device) for name in ("rows", "children", "undone", "parents", "redone")}

@@ -68,7 +68,7 @@ def walk(states: States, cumulative: Tensor, *, steps: int, n: int, rng: Rng) ->
         walked: Trajectories = KERNELS.plain(walk_plain, states, cumulative, steps, n, rng)
         return walked
     path = torch.empty(steps + 1, n, states.rows.shape[1], dtype=torch.int64)
-    actions, backward = torch.empty(2, steps, n, dtype=torch.int64)
+    actions, backward = (torch.empty(steps, n, dtype=torch.int64) for _ in range(2))
     kept = [states.arrays[name] for name in ("rank", "children", "undone", "rows")]
     KERNELS.load().walk(*arrays(cumulative), *kept, rng.key, *arrays(path, actions, backward))
     return Trajectories(path, actions, backward)
@@ -101,8 +101,7 @@ def read(paths: Paths, policy: Tensor, behind: Tensor, flow: Tensor) -> tuple[Te
     if not compiled(policy):
         found: tuple[Tensor, Tensor, Tensor] = KERNELS.plain(read_plain, paths, policy, behind, flow)
         return found
-    out = torch.empty(3, *paths.taken.shape, dtype=policy.dtype)
-    forward, backward, at = out
+    forward, backward, at = (torch.empty(paths.taken.shape, dtype=policy.dtype) for _ in range(3))
     KERNELS.load().read(*arrays(policy, behind, flow), *paths.trail, *arrays(forward, backward, at))
     return forward, backward, at
 

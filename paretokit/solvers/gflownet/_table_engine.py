@@ -39,21 +39,21 @@ class TableEngine:
     states: States
     kept: list[_Said] = field(default_factory=list, init=False, repr=False, compare=False)
 
-    @torch.no_grad()
     def sample(self, row: Tensor, condition: Tensor | None, *, n: int, rng: Rng, epsilon: float = 0.0) -> Trajectories:
         """Return n trajectories; `condition` is None."""
         states = self.states
-        if isinstance(self.model, MLPFlow):
-            log_policy = self._said(row).policy
-        else:
-            logits = self.model.outputs(row, states.rows[states.unfinished], None).forward
-            log_policy = torch.log_softmax(logits + states.forbidden_unfinished, -1)
-        if len(log_policy) > len(states.unfinished):
-            log_policy = log_policy[states.unfinished]
-        policy = log_policy.exp()
-        if epsilon:
-            policy = (1 - epsilon) * policy + epsilon * states.uniform[states.unfinished]
-        return walk(states, policy.cumsum(-1), steps=self.model.environment.max_steps, n=n, rng=rng)
+        with torch.no_grad():
+            if isinstance(self.model, MLPFlow):
+                log_policy = self._said(row).policy
+            else:
+                logits = self.model.outputs(row, states.rows[states.unfinished], None).forward
+                log_policy = torch.log_softmax(logits + states.forbidden_unfinished, -1)
+            if self.model.backward and isinstance(self.model, MLPFlow):
+                log_policy = log_policy[states.unfinished]
+            policy = log_policy.exp()
+            if epsilon:
+                policy = (1 - epsilon) * policy + epsilon * states.uniform[states.unfinished]
+            return walk(states, policy.cumsum(-1), steps=self.model.environment.max_steps, n=n, rng=rng)
 
     def scores(self, row: Tensor, trajectories: Trajectories) -> Scores:
         """Return the scores of trajectories that begin at the start."""
@@ -95,7 +95,7 @@ class TableEngine:
         return _tables(out, states)
 
     def _said(self, row: Tensor) -> _Said:
-        """Return what the perceptron says under a row, and keep it: a batch is rolled out and scored by the same row."""
+        """Return what the perceptron says under a row, and keep it: one row rolls a batch out and scores it."""
         model, version = self.model, (row.data_ptr(), row._version)
         assert isinstance(model, MLPFlow)
         if not self.kept or self.kept[0].version != version:
@@ -121,7 +121,9 @@ def _tables(out: Outputs, states: States) -> tuple[Tensor, Tensor, Tensor]:
     forbidden = states.forbidden_unfinished if out.backward is None else states.forbidden
     policy = torch.log_softmax(out.forward + forbidden, -1)
     if out.backward is None:
-        return policy, states.log_uniform_backward.to(policy.dtype), out.log_flow
+        single = policy.dtype == torch.float32
+        behind = states.log_uniform_backward_single if single else states.log_uniform_backward.to(policy.dtype)
+        return policy, behind, out.log_flow
     return policy, torch.log_softmax(out.backward + states.forbidden_back, -1), out.log_flow
 
 
@@ -149,7 +151,7 @@ class _Balance(torch.autograd.Function):
     """From parameters to sums along trajectories in one node: the perceptron, its tables, the reading."""
 
     @staticmethod
-    def forward(ctx: Any, row: Tensor, said: _Said, paths: Paths) -> Tensor:
+    def forward(ctx: Any, _row: Tensor, said: _Said, paths: Paths) -> Tensor:
         ctx.said, ctx.paths = said, paths
         return add_up(paths, said.policy, said.behind)
 
