@@ -40,6 +40,7 @@ bench: $(PEERS)/.installed  ## Print ratios against the peers, results asserted 
 	$(PEERS)/bin/python -m benchmarks.indicators
 	$(PEERS)/bin/python -m benchmarks.evolutionary
 	$(PEERS)/bin/python -m benchmarks.morl
+	$(PEERS)/bin/python -m benchmarks.gflownets
 
 import-time: $(VENV)/.all  ## Measure what `import paretokit` adds to `import torch`
 	$(BIN)/python -m benchmarks.import_time
@@ -74,11 +75,14 @@ $(VENV)/.warm: $(VENV)/.all $(KERNELS)
 	$(BIN)/paretokit warm
 	@touch $@
 
-# torch first: the other packages then keep the build that was chosen for it.
+# torch first: the other packages then keep the build that was chosen for it. torchgfn last and alone: it asks for
+# numpy < 2, without need for what is compared here, and gets the packages that it imports beforehand.
 $(PEERS)/.installed: $(RECIPE) constraints-peers.txt
 	$(call venv,$(PEERS))
 	$(PEERS)/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt torch
 	$(PEERS)/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt -c constraints-peers.txt \
-	  -e ".[mujoco]" botorch evox moocore morl-baselines pygmo pymoo
+	  -e ".[mujoco]" botorch evox moocore morl-baselines pygmo pymoo \
+	  dill einops linear-attention-transformer tensordict torch_geometric
+	$(PEERS)/bin/python -m pip install --disable-pip-version-check -q -c constraints-peers.txt --no-deps torchgfn
 	$(PEERS)/bin/paretokit warm
 	@touch $@

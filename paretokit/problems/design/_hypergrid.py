@@ -177,7 +177,8 @@ class HyperGrid(CompositionalDesign):
 
     The front is exact up to 2^20 cells, found by looking at all; `states` gives exact terminal distributions.
 
-    Source: Bengio, Jain, Korablyov, Precup and Bengio (2021), NeurIPS; with several objectives Jain et al. (2023), ICML.
+    Source: Bengio, Jain, Korablyov, Precup and Bengio (2021), NeurIPS; with several objectives Jain et al. (2023),
+    ICML.
     """
 
     id = "hypergrid-v1"
