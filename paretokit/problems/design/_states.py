@@ -106,6 +106,16 @@ class States:
         return self.seen[self.unfinished]
 
     @cached_property
+    def shown(self) -> Tensor:
+        """What a network is shown of each state `[S, F]`."""
+        return self.environment.observe(self.rows)
+
+    @cached_property
+    def shown_unfinished(self) -> Tensor:
+        """The same of the unfinished states."""
+        return self.shown[self.unfinished]
+
+    @cached_property
     def arrays(self) -> Mapping[str, Any]:
         """`rows`, `children`, `undone`, `rank`, `numbers` and `seen` as arrays, for compiled code."""
         names = ("rows", "children", "undone", "rank", "numbers", "seen")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -32,11 +33,11 @@ class Reading:
 
 
 class Layers:
-    """A flat row `[D]` as the layers of an `MLP`, the first one's weights as rows that are added up.
+    """A flat row `[D]` as the layers of an `MLP`.
 
     Attributes:
         mlp: Whose row it is.
-        embedding: First-layer weights of the features `[F, H]`.
+        weights: First-layer weights of the features `[H, F]`.
         projection: First-layer weights of the condition `[H, c]`.
         bias: Of the first layer `[H]`.
         rest: Weight `[out, in]` and bias of the other layers.
@@ -45,7 +46,12 @@ class Layers:
     def __init__(self, mlp: MLP, row: Tensor, features: int) -> None:
         (first, self.bias), *self.rest = views(mlp, row)
         self.mlp, self.relu = mlp, mlp.activation == "relu"
-        self.embedding, self.projection = first[:, :features].T.contiguous(), first[:, features:]
+        self.weights, self.projection = first[:, :features], first[:, features:]
+
+    @cached_property
+    def embedding(self) -> Tensor:
+        """First-layer weights as rows that are added up `[F, H]`."""
+        return self.weights.T.contiguous()
 
     def base(self, condition: Tensor | None) -> Tensor:
         """Return what the first layer adds for each condition `[n, H]`; one row where there is none."""
@@ -69,7 +75,7 @@ class Layers:
         who = reading.who
         if reading.columns.dtype != torch.int64:
             begin = base if who is None else base[who]
-            return torch.addmm(begin, reading.columns.to(base.dtype), self.embedding)
+            return torch.addmm(begin, reading.columns.to(base.dtype), self.weights.T)
         if who is None and reading.condition is not None:
             who = torch.arange(len(base), device=base.device)
         if fast(base):
@@ -167,7 +173,7 @@ class _Read(torch.autograd.Function):
 
 def _first_slopes(layers: Layers, reading: Reading, slopes: Tensor, to_weight: Tensor, to_bias: Tensor) -> None:
     """Fill the gradients of the first layer `[H, F + c]` and `[H]`."""
-    features, condition, who = layers.embedding.shape[0], reading.condition, reading.who
+    features, condition, who = layers.weights.shape[1], reading.condition, reading.who
     hot = reading.columns.dtype == torch.int64
     torch.sum(slopes, 0, out=to_bias)
     base = slopes
@@ -182,7 +188,7 @@ def _first_slopes(layers: Layers, reading: Reading, slopes: Tensor, to_weight: T
             KERNELS.plain(scatter_plain, slopes, reading.columns, who, weights, base)
         to_weight[:, :features] = weights.T
     else:
-        to_weight[:, :features] = slopes.T @ reading.columns.to(slopes.dtype)
+        torch.mm(slopes.T, reading.columns.to(slopes.dtype), out=to_weight[:, :features])
         if who is not None and base is not slopes:
             base.index_add_(0, who, slopes)
     if condition is not None:

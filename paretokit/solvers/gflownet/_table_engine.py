@@ -19,6 +19,8 @@ from paretokit.solvers.gflownet._policy import FlowModel, Outputs
 from paretokit.solvers.gflownet._scores import Scores
 from paretokit.solvers.gflownet._trajectories import Trajectories
 
+NARROW = 32  # most features that are multiplied rather than added up
+
 
 @dataclass(frozen=True)
 class TableEngine:
@@ -100,7 +102,10 @@ class TableEngine:
         assert isinstance(model, MLPFlow)
         if not self.kept or self.kept[0].version != version:
             states = self.states
-            reading = Reading(states.seen if model.backward else states.seen_unfinished)
+            if model.environment.n_features <= NARROW:
+                reading = Reading(states.shown if model.backward else states.shown_unfinished)
+            else:
+                reading = Reading(states.seen if model.backward else states.seen_unfinished)
             layers, values = forwards(model.mlp, row, reading)
             policy, behind, _ = _tables(model.split(values[-1]), states)
             self.kept[:] = [_Said(row, version, reading, layers, values, policy, behind)]

@@ -60,8 +60,9 @@ def conditional(
 @pytest.mark.parametrize("edge_stops", [False, True])
 @pytest.mark.parametrize("backward", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_table_equals_state_by_state(edge_stops: bool, backward: bool, dtype: torch.dtype) -> None:
-    states = grid(side=7, edge_stops=edge_stops)
+@pytest.mark.parametrize("side", [7, 17])  # few features, and many
+def test_table_equals_state_by_state(edge_stops: bool, backward: bool, dtype: torch.dtype, side: int) -> None:
+    states = grid(side=side, edge_stops=edge_stops)
     model, row = mlp(states.environment, backward=backward, dtype=dtype)
     one, other = StateByState(model), TableEngine(model, states)
     a, b = (e.sample(row, None, n=N, rng=Rng.from_seed(2), epsilon=0.1) for e in (one, other))
@@ -77,8 +78,9 @@ def test_table_equals_state_by_state(edge_stops: bool, backward: bool, dtype: to
 
 
 @pytest.mark.parametrize("backward", [False, True])
-def test_compiled_twins_are_equal_bit_for_bit(backward: bool, request: pytest.FixtureRequest) -> None:
-    states = grid(side=7)
+@pytest.mark.parametrize("side", [7, 17])
+def test_compiled_twins_are_equal_bit_for_bit(backward: bool, side: int, request: pytest.FixtureRequest) -> None:
+    states = grid(side=side)
     model, row = mlp(states.environment, backward=backward, dtype=torch.float32)
     engine = TableEngine(model, states)
     _lookup.KERNELS.load()
