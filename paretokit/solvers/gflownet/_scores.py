@@ -48,20 +48,10 @@ def scores(model: FlowModel, row: Tensor, trajectories: Trajectories, *, read: R
 
     Cost: one evaluation of each state on the way, in one batch.
     """
-    env, moved = model.environment, trajectories.moved
-    states = trajectories.states
-    outputs = model.along(row, states, trajectories.condition)
-    if outputs is not None:
-        before = Outputs(outputs.forward[:-1], None, outputs.log_flow[:-1])
-        steps, n = moved.shape
-        mask = env.mask(states[:-1].flatten(0, 1)).view(steps, n, -1)
-        log_policy = masked_log_softmax(before.forward, mask)
-        forward = _taken(log_policy, trajectories.actions, moved)
-        parents = env.backward_mask(states[1:].flatten(0, 1)).view(steps, n, -1)
-        blank = torch.zeros(parents.shape, dtype=row.dtype, device=row.device)
-        back = blank if outputs.backward is None else outputs.backward[1:]
-        backward = _taken(masked_log_softmax(back, parents), trajectories.backward, moved)
-        return Scores(forward, backward, torch.where(moved, before.log_flow, 0), moved)
+    whole = _whole(model, row, trajectories)
+    if whole is not None:
+        return whole
+    moved = trajectories.moved
     at, who = moved.nonzero().unbind(1)
     visited = _visited(model, trajectories, at, who, read or reader(model, row, trajectories.condition))
     blank = torch.zeros(moved.shape, dtype=row.dtype, device=row.device)
@@ -71,12 +61,29 @@ def scores(model: FlowModel, row: Tensor, trajectories: Trajectories, *, read: R
 
 def balance(model: FlowModel, row: Tensor, trajectories: Trajectories, *, read: Reader | None = None) -> Tensor:
     """Return `Scores.balance` `[n]` alone, as `scores` would."""
-    if model.along(row, trajectories.states[:, :0], None) is not None:
-        return scores(model, row, trajectories).balance
+    whole = _whole(model, row, trajectories)
+    if whole is not None:
+        return whole.balance
     at, who = trajectories.moved.nonzero().unbind(1)
     forward, backward, _ = _visited(model, trajectories, at, who, read or reader(model, row, trajectories.condition))
     blank = torch.zeros(len(trajectories), dtype=row.dtype, device=row.device)
     return blank.index_add(0, who, forward - backward)
+
+
+def _whole(model: FlowModel, row: Tensor, trajectories: Trajectories) -> Scores | None:
+    """Return the scores from one pass along the trajectories, where the model has one."""
+    env, moved, states = model.environment, trajectories.moved, trajectories.states
+    outputs = model.along(row, states, trajectories.condition)
+    if outputs is None:
+        return None
+    steps, n = moved.shape
+    mask = env.mask(states[:-1].flatten(0, 1)).view(steps, n, -1)
+    forward = _taken(masked_log_softmax(outputs.forward[:-1], mask), trajectories.actions, moved)
+    parents = env.backward_mask(states[1:].flatten(0, 1)).view(steps, n, -1)
+    blank = torch.zeros(parents.shape, dtype=row.dtype, device=row.device)
+    back = blank if outputs.backward is None else outputs.backward[1:]
+    backward = _taken(masked_log_softmax(back, parents), trajectories.backward, moved)
+    return Scores(forward, backward, torch.where(moved, outputs.log_flow[:-1], 0), moved)
 
 
 def reader(model: FlowModel, row: Tensor, condition: Tensor | None) -> Reader:

@@ -4,13 +4,14 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+import paretokit as pk
 from paretokit.core import InputError, Rng
 from paretokit.problems.design._hypergrid import GridEnvironment
 from paretokit.problems.design._sequences import AppendEnvironment
 from paretokit.solvers.gflownet._policies import policy_of
 from paretokit.solvers.gflownet._policy import FlowModel
 from paretokit.solvers.gflownet._sampler import retrace, sample
-from paretokit.solvers.gflownet._scores import scores
+from paretokit.solvers.gflownet._scores import balance, scores
 from paretokit.solvers.gflownet._transformer_policy import TransformerPolicy
 from tests.solvers.gflownet.prefix_transformer import PrefixTransformer
 
@@ -91,6 +92,8 @@ def test_scores_and_samples_do_not_depend_on_the_way(environment, conditioning, 
     fast, slow = scores(flow, row, paths), scores(plain, row, paths)
     for name in ("forward", "backward", "log_flow"):
         assert torch.allclose(getattr(fast, name), getattr(slow, name), rtol=0, atol=1e-10)
+    for model in (flow, plain):
+        assert torch.allclose(balance(model, row, paths), slow.balance, rtol=0, atol=1e-10)
     assert (fast.backward == 0).all()  # a word has one parent
     gradients = [torch.autograd.grad(s.balance.square().sum() + s.log_flow.sin().sum(), row)[0] for s in (fast, slow)]
     assert torch.allclose(*gradients, rtol=1e-9, atol=1e-9)
@@ -154,6 +157,16 @@ def test_it_is_the_twin_that_reads_the_prefix_again_at_every_token():
     (gradient,) = torch.autograd.grad(loss, row)
     parts = torch.autograd.grad(expected, list(twin.parameters()))
     assert torch.allclose(gradient, torch.cat([p.flatten() for p in parts]), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("criterion", ["TB", "DB", "SubTB", "FM"])
+@pytest.mark.parametrize("solver", [pk.solvers.MOGFN, pk.solvers.OPGFN])
+def test_samplers_train_with_it_under_every_criterion(solver, criterion):
+    problem = pk.problems.NGrams(min_length=6, max_length=8, divisor=4)
+    method = solver(policy=small(), criterion=criterion, batch_size=16, n_samples=4, iterations=2, evaluate_every=2)
+    result = pk.solve(problem, method, seed=0)
+    assert len(result.front) >= 1
+    assert torch.equal(result.front.values, pk.solve(problem, method, seed=0).front.values)
 
 
 class Reads(TorchDispatchMode):
