@@ -5,11 +5,12 @@ Weighted sums have two optimal policies there, of hypervolume 3391.57, more than
 get unless members are stuck; the whole front has 3688.38. The non-linear instantiation (ESR, achievement function,
 EUPG) has to reach 3600.
 
-`tree`: fruit-tree of depth 6 at discount 0.99 and reference point -1, 150,000 environment steps of training, at least
-98 % of the hypervolume of all 64 leaves; random search beside it spends the same work, evaluation counted.
+`tree`: fruit-tree of depth 6 at discount 0.99 and reference point -1, at most 150,000 environment steps of training, at
+least 98 % of the hypervolume of all 64 leaves on every seed; random search beside it spends the same work, evaluation
+counted.
 
-Marks are for the median over seeds; every seed is printed. A value above the optimum ends the run with an error: the
-measure would be wrong. Status 1 says that a mark was missed.
+Marks are for the median over seeds, where nothing else is said; every seed is printed. A value above the optimum
+ends the run with an error: the measure would be wrong. Status 1 says that a mark was missed.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from benchmarks._common import calibration, table
 TREASURE, CONVEX, MARK = 3688.3770, 3391.5665, 3600.0
 TREE = 46034.7973
 ROUNDING = 1 + 1e-5
-STEPS, EVALUATED = 150_000, 153_600  # of training, and of evaluation beside it
+STEPS, EVALUATED = 147_456, 19_200  # of training (24 updates of 128 members), and of evaluation beside it
 EPISODES: dict[str, Any] = {"kind": "EUPG", "baseline_decay": 0.9}
 
 
@@ -43,6 +44,7 @@ class Trial:
         problem, solver, budget: The run.
         least, most: Marks of the hypervolume.
         optimum: Of the problem.
+        each: Whether the lower mark is for every seed.
     """
 
     task: str
@@ -53,6 +55,7 @@ class Trial:
     least: float
     most: float
     optimum: float
+    each: bool = False
 
 
 def trials() -> list[Trial]:
@@ -65,13 +68,17 @@ def trials() -> list[Trial]:
     steps = pk.Budget(env_steps=2_000_000)
     linear = pk.solvers.make("MORLD", **shared, scalarization="weighted_sum")
     bent = pk.solvers.make("MORLD", **shared, scalarization="achievement")
-    single = EPISODES | {"learning_rate": 5e-2, "entropy_coef": 2.0}
-    leaves = pk.solvers.make("MORLD", improver=single, pop_size=320, weights="random")
+    # Normalized observations tell neighboring nodes apart, and many passes pay where a leaf is met once in 64 episodes.
+    short: dict[str, Any] = {"n_steps": 6, "n_envs": 8, "epochs": 12, "minibatches": 4, "discount": 0.99}
+    climb = {"kind": "PPO", "learning_rate": 2e-2, "entropy_coef": 0.1} | short
+    leaves = pk.solvers.make("MORLD", improver=climb, pop_size=128, weights="random")
     drawn = pk.Budget(evaluations=(STEPS + EVALUATED) // 6)  # six steps an evaluation
     return [
         Trial("treasure", "MORL/D weighted sum", treasure, linear, steps, 0.0, CONVEX, TREASURE),
         Trial("treasure", "MORL/D achievement, ESR", treasure, bent, steps, MARK, TREASURE, TREASURE),
-        Trial("tree", "MORL/D weighted sum", tree, leaves, pk.Budget(env_steps=STEPS), 0.98 * TREE, TREE, TREE),
+        Trial(
+            "tree", "MORL/D weighted sum", tree, leaves, pk.Budget(env_steps=STEPS), 0.98 * TREE, TREE, TREE, each=True
+        ),
         Trial("tree", "random search", tree, pk.solvers.RandomSearch(pop_size=100), drawn, 0.0, TREE, TREE),
     ]
 
@@ -106,8 +113,8 @@ def line(trial: Trial, seeds: range, missed: list[str]) -> list[str]:
         print(f"{trial.task}, {trial.name}, seed {seed}: {volume:.2f}", file=sys.stderr, flush=True)
     cost = result.cost
     middle = statistics.median(volumes)
-    if not trial.least <= middle <= trial.most * ROUNDING:
-        missed.append(f"{trial.task}, {trial.name}: {middle:.1f} lies outside {trial.least:.1f} … {trial.most:.1f}")
+    if not trial.least <= (min(volumes) if trial.each else middle) or middle > trial.most * ROUNDING:
+        missed.append(f"{trial.task}, {trial.name}: {volumes} misses {trial.least:.1f} … {trial.most:.1f}")
     spent = f"{cost.env_steps:,} + {cost.work - cost.env_steps:,.0f}" if cost.env_steps else f"0 + {6 * cost.work:,.0f}"
     return [
         trial.task,
