@@ -27,7 +27,7 @@ from paretokit.solvers.gflownet._replay import Memory, Replay
 from paretokit.solvers.gflownet._sampler import retrace
 from paretokit.solvers.gflownet._trajectories import Trajectories
 
-CHUNK = 16384  # most objects rolled out at once when a sampler is measured
+CHUNK = 2048  # most objects rolled out at once when a sampler is measured; more would only need more memory
 
 
 @dataclass
