@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, final
+from typing import Any, Literal, final
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +58,8 @@ class ModelMerging(Problem):
 
     unit = "examples"
     dtype = torch.float32
+    _variant: Mapping[str, Any] | None = None
+    _origin: TaskVectors | None = None
 
     def __init__(
         self,
@@ -202,14 +204,41 @@ class ModelMerging(Problem):
 
         save_pretrained(self.decode(x), folder)
 
-    def with_vectors(self, vectors: TaskVectors) -> ModelMerging:
-        """Return the same tasks over other task vectors (TIES, DARE, a closed form); fronts stay comparable."""
+    def with_vectors(self, vectors: TaskVectors, *, variant: Mapping[str, Any] | None = None) -> ModelMerging:
+        """Return the same tasks over other task vectors (TIES, DARE, a closed form); fronts stay comparable.
+
+        Args:
+            vectors: Over the same base; as many as they are.
+            variant: How `as_variant` makes them again, where it can; fronts then find their vectors when loaded.
+        """
         twin = copy.copy(self)
         twin.__dict__.pop("runner", None)
         twin.vectors = vectors
         twin.space = Box(*self.bounds, dim=vectors.n_layers * vectors.n_tasks)
-        twin._mark = ""
+        twin._mark, twin._variant = "", variant
+        twin._origin = self.original
         return twin
+
+    @property
+    def original(self) -> TaskVectors:
+        """The task vectors of the checkpoints, whatever the view's are."""
+        return self.vectors if self._origin is None else self._origin
+
+    def variant(self) -> dict[str, Any] | None:
+        """Return how the task vectors were made of the checkpoints' own; None for those themselves."""
+        return None if self._variant is None else dict(self._variant)
+
+    def as_variant(self, variant: Mapping[str, Any] | None) -> ModelMerging:
+        """Return the same tasks over task vectors made as a variant says, e.g. ``{"method": "ties", "trim": 0.2}``.
+
+        Raises:
+            InputError: If the method is unknown.
+        """
+        if variant is None or (self._variant is not None and dict(variant) == dict(self._variant)):
+            return self
+        from paretokit.problems.merging._directions import directions
+
+        return self.with_vectors(directions(self, variant), variant=dict(variant))
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> ModelMerging:
         """Return a copy that computes on `device` in `dtype`."""
@@ -219,6 +248,9 @@ class ModelMerging(Problem):
         if dtype is not None:
             vectors = vectors.based(dtype)
         twin.vectors = vectors
+        if self._origin is not None:
+            origin = self._origin.to(twin.device)
+            twin._origin = origin if dtype is None else origin.based(dtype)
         return twin
 
     def fingerprint(self) -> str:

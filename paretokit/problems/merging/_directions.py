@@ -1,0 +1,78 @@
+"""Other task vectors made of a problem's own, each by a record that makes them again: what views are saved as."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from paretokit.core import Rng
+from paretokit.core import _check as check
+from paretokit.problems.merging._vectors import TaskVectors
+
+if TYPE_CHECKING:
+    from paretokit.problems.merging._merging import ModelMerging
+
+METHODS: Mapping[str, str] = {
+    "dare": "_directions:dare",
+    "ties": "_directions:ties",
+}
+AGGREGATES = ("none", "sum", "mean")
+
+
+def directions(problem: ModelMerging, variant: Mapping[str, Any]) -> TaskVectors:
+    """Return the task vectors that a variant describes: its "method" on the problem's original ones.
+
+    Args:
+        problem: Whose checkpoints' task vectors (and data) are used, whatever view it is.
+        variant: The method by name, and its options.
+
+    Raises:
+        InputError: If the method is unknown.
+    """
+    check.one_of(sorted(METHODS), method=variant.get("method"))
+    module, _, name = METHODS[variant["method"]].partition(":")
+    make: Callable[..., TaskVectors] = getattr(importlib.import_module(f"paretokit.problems.merging.{module}"), name)
+    return make(problem, **{k: v for k, v in variant.items() if k != "method"})
+
+
+def single(vectors: TaskVectors, delta: Tensor) -> TaskVectors:
+    """Return one direction `[N]` over the same base and layers: a merge that is no combination of task vectors."""
+    return vectors.with_deltas(delta.to(vectors.base).unsqueeze(0))
+
+
+def ties(problem: ModelMerging, *, trim: float, aggregate: str) -> TaskVectors:
+    r"""Return trimmed, sign-elected task vectors, or one aggregate of them.
+
+    .. math:: \tau = \sum_k \tilde\tau_k \quad\text{("sum")}, \qquad
+              \tau = \sum_k \tilde\tau_k \big/ \max(1, |\{k : \tilde\tau_k \ne 0\}|) \quad\text{("mean", a coordinate)}
+
+    "none" keeps the K vectors (see `TaskVectors.processed`).
+    """
+    check.one_of(AGGREGATES, aggregate=aggregate)
+    vectors = problem.original.processed(trim=trim, elect=True)
+    if aggregate == "none":
+        return vectors
+    total = torch.empty_like(vectors.base)
+    for number, span in enumerate(vectors.spans):
+        piece = vectors.delta(number)
+        summed = piece.sum(0)
+        total[span[0] : span[1]] = summed if aggregate == "sum" else summed / (piece != 0).sum(0).clamp_min(1)
+    return single(vectors, total)
+
+
+def dare(problem: ModelMerging, *, drop: float, rescale: bool, key: int) -> TaskVectors:
+    r"""Return task vectors with random entries dropped and the others scaled up, so that the mean stays.
+
+    .. math:: \tilde\tau_k = m_k \odot \tau_k / (1 - p), \qquad m_k \sim \operatorname{Bernoulli}(1 - p)
+    """
+    vectors, rng = problem.original, Rng(key)
+    scale = 1 / (1 - drop) if rescale else 1.0
+    kept = vectors.dense().clone()
+    for k in range(vectors.n_tasks):
+        u = rng.child("drop", k).uniform(vectors.size, dtype=torch.float32, device=kept.device)
+        kept[k] *= (u >= drop) * scale
+    return vectors.with_deltas(kept)
