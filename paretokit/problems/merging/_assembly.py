@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from paretokit.core import _check as check
-from paretokit.problems.merging._checkpoints import Checkpoint, Source, check_alike, check_finite, open_checkpoint
+from paretokit.problems.merging._checkpoints import Checkpoint, Source, check_alike, check_finite, held, open_checkpoint
+from paretokit.problems.merging._module import groups_of
 from paretokit.problems.merging._vectors import STORAGES, Part, Storage, TaskVectors
 
 Layers = Literal["tensor", "block", "task"] | Callable[[str], str]
@@ -23,7 +24,7 @@ class Assembly(NamedTuple):
     Attributes:
         architecture: The module.
         vectors: What is merged.
-        fixed: All other tensors, as pretrained.
+        fixed: All other tensors of the architecture, as pretrained.
         notes: Names of what is not merged, and why, a line a kind.
     """
 
@@ -33,10 +34,26 @@ class Assembly(NamedTuple):
     notes: tuple[str, ...]
 
 
+class Selection(NamedTuple):
+    """Which tensors of an architecture are merged.
+
+    Attributes:
+        groups: The merged ones: each with all names by which the architecture knows it (tied tensors have several).
+        kept: The others, in the same form.
+        notes: Why the others are not merged, a line a kind.
+    """
+
+    groups: list[tuple[str, ...]]
+    kept: list[tuple[str, ...]]
+    notes: tuple[str, ...]
+
+
 def layer_of(name: str, layers: Layers) -> str:
     """Return the layer of a tensor: itself, its block (the name up to its first number), or all."""
     if callable(layers):
-        return layers(name)
+        found = layers(name)
+        check.that(isinstance(found, str), "layers", f"give the layer of {name!r} as a string", repr(found))
+        return found
     if layers == "tensor":
         return name
     if layers == "task":
@@ -69,20 +86,19 @@ def assembled(
     assert module is not None
     reference = open_checkpoint(pretrained, "pretrained")
     others = [open_checkpoint(given, f"finetuned[{k}]") for k, given in enumerate(finetuned)]
-    chosen, notes = _chosen(module, reference, batch_norm=batch_norm, frozen=frozen)
-    check_alike(reference, others, names=chosen)
-    check.at_least(1, merged_tensors=len(chosen))
-    groups = [layer_of(name, layers) for name in chosen]
-    order = list(dict.fromkeys(groups))
+    groups, kept, notes = _selected(module, reference, others, batch_norm=batch_norm, frozen=frozen)
+    names = [group[0] for group in groups]
+    layer = [layer_of(name, layers) for name in names]
+    order = list(dict.fromkeys(layer))
     dtype = torch.float64 if storage == "float64" else torch.float32
     parts, at = [], 0
-    for name, group in zip(chosen, groups, strict=True):
-        shape = reference.shape(name)
+    for group, own in zip(groups, layer, strict=True):
+        shape = reference.shape(held(reference, group))
         size = int(torch.Size(shape).numel())
-        parts.append(Part(name, at, at + size, shape, order.index(group)))
+        parts.append(Part(group[0], at, at + size, shape, order.index(own)))
         at += size
-    vectors = _filled(reference, others, parts, order, dtype=dtype, storage=storage)
-    fixed = {n: reference.tensor(n) for n in reference.names() if n not in set(chosen)}
+    vectors = _filled(reference, others, parts, order, groups=groups, dtype=dtype, storage=storage)
+    fixed = {group[0]: _read(reference, group) for group in kept if set(group) & reference.holds}
     return Assembly(module, vectors, fixed, notes)
 
 
@@ -92,6 +108,7 @@ def _filled(
     parts: list[Part],
     order: list[str],
     *,
+    groups: list[tuple[str, ...]],
     dtype: torch.dtype,
     storage: Storage,
 ) -> TaskVectors:
@@ -100,12 +117,12 @@ def _filled(
     base = torch.empty(size, dtype=dtype)
     deltas = torch.empty(len(others), size, dtype=kept)
     scales = torch.zeros(len(others), len(parts), dtype=dtype) if storage == "int8" else None
-    for i, part in enumerate(parts):
-        origin = reference.tensor(part.name)
+    for i, (part, group) in enumerate(zip(parts, groups, strict=True)):
+        origin = _read(reference, group)
         check_finite(part.name, reference.label, origin)
         base[part.begin : part.end] = origin.reshape(-1).to(dtype)
         for k, other in enumerate(others):
-            tuned = other.tensor(part.name)
+            tuned = _read(other, group)
             check_finite(part.name, other.label, tuned)
             delta = tuned.reshape(-1).to(dtype) - base[part.begin : part.end]
             if scales is not None:
@@ -115,36 +132,68 @@ def _filled(
     return TaskVectors(base, deltas, tuple(parts), tuple(order), scales)
 
 
-def _chosen(
-    module: nn.Module, reference: Source, *, batch_norm: str, frozen: Sequence[str]
-) -> tuple[list[str], tuple[str, ...]]:
-    """Return the names of the tensors that are merged, and a line for each kind that is not."""
-    state = module.state_dict(keep_vars=True)
-    present = set(reference.names())
-    buffers = {name for name, _ in module.named_buffers()}
+def _read(source: Source, group: tuple[str, ...]) -> Tensor:
+    """Return a tensor on the CPU; where it is held under several names, they must agree."""
+    names = [name for name in group if name in source.holds]
+    first = source.tensor(names[0]).cpu()
+    for name in names[1:]:
+        same = torch.equal(first, source.tensor(name).cpu())
+        rule = f"equal {names[0]!r}, to which the architecture ties it"
+        check.that(same, f"{source.label}[{name!r}]", rule, "other values")
+    return first
+
+
+def _selected(
+    module: nn.Module, reference: Source, others: list[Source], *, batch_norm: str, frozen: Sequence[str]
+) -> Selection:
+    state, groups = module.state_dict(keep_vars=True), groups_of(module)
+    for begin in frozen:
+        near = check.nearest(begin, state)
+        check.that(any(n.startswith(begin) for n in state), "frozen", "begin some tensor's name", repr(begin), near)
     left: dict[str, list[str]] = {}
-    first: dict[tuple[int, tuple[int, ...]], str] = {}
-    chosen = []
-    for name, tensor in state.items():
-        key = (tensor.data_ptr(), tuple(tensor.shape))
-        tied = tensor.numel() > 0 and key in first
-        if not tied:
-            first[key] = name
-        if tied:
-            left.setdefault("tied to a tensor before it", []).append(name)
-        elif not tensor.is_floating_point():
-            left.setdefault("not of floating point, taken as pretrained", []).append(name)
-        elif any(name.startswith(begin) for begin in frozen):
-            left.setdefault("frozen, taken as pretrained", []).append(name)
-        elif (
-            batch_norm == "estimate" and name in buffers and name.rpartition(".")[2] in ("running_mean", "running_var")
-        ):
-            left.setdefault("estimated anew", []).append(name)
+    chosen, kept = [], []
+    for name, group in groups.items():
+        tensor = state[name]
+        why = ""
+        if not tensor.is_floating_point():
+            why = "not of floating point, taken as pretrained"
+        elif batch_norm == "estimate" and name.rpartition(".")[2] in ("running_mean", "running_var"):
+            why = "estimated anew"
         else:
-            hint = "is it of another architecture?"
-            check.that(name in present, reference.label, f"hold tensor {name!r} of the architecture", "none", hint)
-            same = tuple(tensor.shape) == reference.shape(name)
-            rule = f"have the architecture's shape {tuple(tensor.shape)}"
-            check.that(same, f"{reference.label}[{name!r}]", rule, reference.shape(name))
-            chosen.append(name)
-    return chosen, tuple(f"{why}: {', '.join(names)}" for why, names in left.items())
+            _check_fits(reference, group, tuple(tensor.shape))
+            if any(n.startswith(begin) for begin in frozen for n in group):
+                why = "frozen, taken as pretrained"
+        if why:
+            left.setdefault(why, []).append(name)
+            kept.append(group)
+        else:
+            chosen.append(group)
+        if len(group) > 1:
+            left.setdefault("tied to a tensor before it, merged once", []).extend(group[1:])
+    check.at_least(1, merged_tensors=len(chosen))
+    check_alike(reference, others, groups=chosen)
+    same = [group for group in chosen if _unchanged(reference, others, group)]
+    check.that(len(same) < len(chosen), "finetuned", "differ from `pretrained` in some tensor", "equal checkpoints")
+    if same:
+        left["the same in every checkpoint"] = [group[0] for group in same]
+    strange = [n for n in reference.names() if n not in state]
+    if strange:
+        left["not of the architecture, ignored"] = strange
+    merged = [group for group in chosen if group not in same]
+    return Selection(merged, [*kept, *same], tuple(f"{why}: {', '.join(names)}" for why, names in left.items()))
+
+
+def _unchanged(reference: Source, others: list[Source], group: tuple[str, ...]) -> bool:
+    """Whether every fine-tuning left a tensor as it was; most often the first look says no."""
+    origin = _read(reference, group)
+    for other in others:
+        tuned = _read(other, group)
+        wide = torch.promote_types(origin.dtype, tuned.dtype)
+        if not torch.equal(origin.to(wide), tuned.to(wide)):
+            return False
+    return True
+
+
+def _check_fits(reference: Source, group: tuple[str, ...], due: tuple[int, ...]) -> None:
+    got = reference.shape(held(reference, group))
+    check.that(got == due, f"{reference.label}[{group[0]!r}]", f"have the architecture's shape {due}", got)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, final
 
@@ -19,6 +20,23 @@ Checkpoint = nn.Module | Mapping[str, Tensor] | str | Path
 
 INDEX, SINGLE = "model.safetensors.index.json", "model.safetensors"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+UNPICKLE = "load it where you trust it and write it with safetensors.torch.save_file"
+
+DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+"""Types by their names in safetensors files."""
 
 
 class Source(ABC):
@@ -30,6 +48,11 @@ class Source(ABC):
 
     label: str
 
+    @cached_property
+    def holds(self) -> frozenset[str]:
+        """The tensors' names, to be looked up."""
+        return frozenset(self.names())
+
     @abstractmethod
     def names(self) -> list[str]:
         """Return the tensors' names in the checkpoint's order."""
@@ -37,6 +60,10 @@ class Source(ABC):
     @abstractmethod
     def shape(self, name: str) -> tuple[int, ...]:
         """Return a tensor's shape without reading it."""
+
+    @abstractmethod
+    def dtype(self, name: str) -> torch.dtype:
+        """Return a tensor's type without reading it."""
 
     @abstractmethod
     def tensor(self, name: str) -> Tensor:
@@ -51,6 +78,7 @@ class StateSource(Source):
         self.label = label
         for name, tensor in tensors.items():
             check.that(isinstance(tensor, Tensor), f"{label}[{name!r}]", "be a tensor", type(tensor).__name__)
+            check.that(not tensor.is_meta, f"{label}[{name!r}]", "have values", "a tensor on the meta device")
         self._tensors = tensors
 
     def names(self) -> list[str]:
@@ -61,6 +89,10 @@ class StateSource(Source):
         """Return a tensor's shape."""
         return tuple(self._tensors[name].shape)
 
+    def dtype(self, name: str) -> torch.dtype:
+        """Return a tensor's type."""
+        return self._tensors[name].dtype
+
     def tensor(self, name: str) -> Tensor:
         """Return a tensor, detached."""
         return self._tensors[name].detach()
@@ -68,23 +100,39 @@ class StateSource(Source):
 
 @final
 class FileSource(Source):
-    """Tensors in one or several safetensors files, through memory maps: nothing stays in memory after it was used."""
+    """Tensors in one or several safetensors files, each read through a memory map of its own that ends with it.
+
+    A map that stayed open would keep every page that was ever read in the process: eight checkpoints, eight times.
+    """
 
     def __init__(self, places: Mapping[str, Path], label: str) -> None:
         self.label, self._places = label, dict(places)
-        self._files: dict[Path, Any] = {path: _opened(path, label) for path in dict.fromkeys(places.values())}
+        self._facts: dict[str, tuple[tuple[int, ...], torch.dtype]] = {}
+        for path in dict.fromkeys(self._places.values()):
+            with _opened(path, label) as file:
+                held = set(file.keys())
+                for name in [n for n, place in self._places.items() if place == path]:
+                    if name not in held:
+                        raise CheckpointError(f"{label}: {path} lacks tensor {name!r}, which the index places there")
+                    piece = file.get_slice(name)
+                    self._facts[name] = tuple(piece.get_shape()), _dtype(piece.get_dtype(), name, path)
 
     def names(self) -> list[str]:
         """Return the names."""
         return list(self._places)
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Return a tensor's shape from the file's header."""
-        return tuple(self._files[self._places[name]].get_slice(name).get_shape())
+        """Return a tensor's shape as the file's header has it."""
+        return self._facts[name][0]
+
+    def dtype(self, name: str) -> torch.dtype:
+        """Return a tensor's type as the file's header has it."""
+        return self._facts[name][1]
 
     def tensor(self, name: str) -> Tensor:
-        """Return a tensor."""
-        read: Tensor = self._files[self._places[name]].get_tensor(name)
+        """Return a tensor; its memory is the file's and goes when the tensor does."""
+        with _opened(self._places[name], self.label) as file:
+            read: Tensor = file.get_tensor(name)
         return read
 
 
@@ -107,8 +155,7 @@ def open_checkpoint(given: Checkpoint, label: str) -> Source:
     check.that(isinstance(given, str | Path), label, rule, type(given).__name__)
     path = Path(given)
     if path.suffix in PICKLES:
-        hint = "load it where you trust it and write it with safetensors.torch.save_file"
-        check.fail(label, "not be a pickle, which would run code", path, hint)
+        check.fail(label, "not be a pickle, which would run code", path, UNPICKLE)
     if not path.exists():
         raise CheckpointError(f"{label}: {path} does not exist")
     if path.is_file():
@@ -117,23 +164,27 @@ def open_checkpoint(given: Checkpoint, label: str) -> Source:
         return _sharded(path, label)
     if (path / SINGLE).exists():
         return _single(path / SINGLE, label)
-    raise CheckpointError(f"{label}: {path} holds neither {SINGLE} nor {INDEX}")
+    pickled = sorted(p.name for p in path.iterdir() if p.suffix in PICKLES)
+    hint = f" ({pickled[0]} is a pickle and is not read; {UNPICKLE})" if pickled else ""
+    raise CheckpointError(f"{label}: {path} holds neither {SINGLE} nor {INDEX}{hint}")
 
 
 def _single(path: Path, label: str) -> FileSource:
-    return FileSource(dict.fromkeys(_opened(path, label).keys(), path), label)
+    with _opened(path, label) as file:
+        names = list(file.keys())
+    return FileSource(dict.fromkeys(names, path), label)
 
 
 def _sharded(folder: Path, label: str) -> FileSource:
     index = folder / INDEX
     try:
-        places = json.loads(index.read_text())["weight_map"]
-    except (json.JSONDecodeError, KeyError, UnicodeDecodeError) as error:
+        places = {str(name): folder / shard for name, shard in json.loads(index.read_text())["weight_map"].items()}
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{label}: {index} is no index of shards ({error})") from error
     for shard in dict.fromkeys(places.values()):
-        if not (folder / shard).exists():
-            raise CheckpointError(f"{label}: shard {folder / shard} is missing")
-    return FileSource({name: folder / shard for name, shard in places.items()}, label)
+        if not shard.exists():
+            raise CheckpointError(f"{label}: shard {shard} is missing")
+    return FileSource(places, label)
 
 
 def _opened(path: Path, label: str) -> Any:
@@ -145,26 +196,39 @@ def _opened(path: Path, label: str) -> Any:
         raise CheckpointError(f"{label}: {path} is damaged or truncated ({error})") from error
 
 
-def check_alike(reference: Source, others: list[Source], *, names: list[str]) -> None:
+def _dtype(name: str, tensor: str, path: Path) -> torch.dtype:
+    if name not in DTYPES:
+        raise CheckpointError(f"{path}: tensor {tensor!r} has type {name}, which cannot be merged")
+    return DTYPES[name]
+
+
+def check_alike(reference: Source, others: list[Source], *, groups: Sequence[tuple[str, ...]]) -> None:
     """Raise unless all checkpoints hold the tensors of the first, in the same shapes.
 
     Args:
         reference: The pretrained checkpoint.
         others: The fine-tuned ones.
-        names: The tensors that are merged.
+        groups: The tensors that are merged: each with all names by which the architecture knows it.
 
     Raises:
         InputError: Naming the first missing, extra or differing tensor, with both shapes.
     """
-    known = set(reference.names())
+    known = {*reference.names(), *(name for group in groups for name in group)}
     for other in others:
-        own = set(other.names())
-        for name in names:
-            check.that(name in own, other.label, f"hold tensor {name!r} of {reference.label}", "no such tensor")
-            a, b = reference.shape(name), other.shape(name)
-            check.that(a == b, f"{other.label}[{name!r}]", f"have shape {a} as in {reference.label}", b)
+        for group in groups:
+            hint = "are they of one architecture?"
+            a, b = reference.shape(held(reference, group)), other.shape(held(other, group))
+            check.that(a == b, f"{other.label}[{group[0]!r}]", f"have shape {a} as in {reference.label}", b, hint)
         extra = [name for name in other.names() if name not in known]
         check.that(not extra, other.label, f"hold no tensor that {reference.label} has not", extra[:1] and extra[0])
+
+
+def held(source: Source, group: tuple[str, ...]) -> str:
+    """Return under which of its names a checkpoint holds a tensor, or raise `InputError`."""
+    names = [name for name in group if name in source.holds]
+    hint = "is it of another architecture?"
+    check.that(bool(names), source.label, f"hold tensor {group[0]!r} of the architecture", "no such tensor", hint)
+    return names[0]
 
 
 def check_finite(name: str, label: str, tensor: Tensor) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, final
@@ -16,11 +15,31 @@ from paretokit.core import Box, Evaluation, EvaluationProtocol, Objective, Probl
 from paretokit.core import _check as check
 from paretokit.problems.merging._assembly import Layers, assembled
 from paretokit.problems.merging._checkpoints import Checkpoint
+from paretokit.problems.merging._mark import mark
+from paretokit.problems.merging._module import batch_statistics, with_tensors
 from paretokit.problems.merging._runner import Forward, Runner, plain_forward
-from paretokit.problems.merging._tasks import Inputs, Task, count, rows_of
+from paretokit.problems.merging._tasks import Inputs, Task, count, parts, rebuilt, rows_of
 from paretokit.problems.merging._vectors import Storage, TaskVectors
 
 CHUNK = 512  # examples that are run together when accuracies are measured
+
+
+class Contents:
+    """What a merging problem holds beside task vectors; marked once, however many views share it."""
+
+    def __init__(self, tasks: tuple[Task, ...], fixed: Mapping[str, Tensor], batch_norm: str) -> None:
+        self._tasks, self._fixed, self._batch_norm = tasks, fixed, batch_norm
+
+    @cached_property
+    def mark(self) -> str:
+        """A mark of data, heads, and tensors that are not merged."""
+        tensors = list(self._fixed.values())
+        for t in self._tasks:
+            for data in (t.validation, t.test):
+                tensors += [] if data is None else [*parts(data[0]), data[1]]
+            tensors += [*parts(t.unlabeled), *([] if t.head is None else t.head.state_dict().values())]
+        names = [(t.name, t.metric, t.validation is None, t.test is None) for t in self._tasks]
+        return mark(repr((names, list(self._fixed), self._batch_norm)), *tensors)
 
 
 @final
@@ -60,6 +79,7 @@ class ModelMerging(Problem):
     dtype = torch.float32
     _variant: Mapping[str, Any] | None = None
     _origin: TaskVectors | None = None
+    _options: Mapping[str, Any] | None = None
 
     def __init__(
         self,
@@ -81,10 +101,10 @@ class ModelMerging(Problem):
         check.that(bounds[0] < bounds[1], "bounds", "increase", bounds, "are they the wrong way round?")
         names = [t.name for t in tasks]
         check.that(len(set(names)) == len(names), "tasks", "have different names", names)
-        parts = assembled(
+        found = assembled(
             pretrained, finetuned, architecture, layers=layers, storage=storage, batch_norm=batch_norm, frozen=frozen
         )
-        self.architecture, self.vectors, self.fixed, self.notes = parts
+        self.architecture, self.vectors, self.fixed, self.notes = found
         self.dtype = self.vectors.base.dtype
         self.tasks, self.batch_norm, self.batch_size = tuple(tasks), batch_norm, batch_size
         self.forward, self.bounds = forward, bounds
@@ -95,13 +115,22 @@ class ModelMerging(Problem):
             scoring = Scoring(reference_point=(0.0,) * m, ideal=(1.0,) * m, nadir=(0.0,) * m)
             self.protocol = EvaluationProtocol(scoring=scoring)
         self.space = Box(*bounds, dim=self.vectors.n_layers * self.vectors.n_tasks)
-        self._mark = ""
+        self.contents = Contents(self.tasks, self.fixed, batch_norm)
+        folder = pretrained if isinstance(pretrained, str | Path) else ""
+        self._config = Path(folder) / "config.json" if folder and Path(folder, "config.json").exists() else None
         self._try_heads()
 
     @cached_property
     def runner(self) -> Runner:
         """The network, run from flat rows; made when it is first asked for."""
-        return Runner(self.architecture, self.vectors, fixed=self.fixed, tasks=self.tasks, forward=self.forward)
+        return Runner(
+            self.architecture,
+            self.vectors,
+            fixed=self.fixed,
+            tasks=self.tasks,
+            forward=self.forward,
+            batch_norm=self.batch_norm,
+        )
 
     @property
     def n_coefficients(self) -> tuple[int, int]:
@@ -124,27 +153,16 @@ class ModelMerging(Problem):
     def losses(self, x: Tensor, rng: Rng) -> Tensor:
         """Return the mean entropies `[P, m]` in nats of minibatches, with gradients to coefficients `x [P, d]`.
 
-        The plain way through `torch.func.functional_call`; solvers use `runner`, which gives the same numbers.
+        The plain way through `torch.func.functional_call`; solvers use `runner.weighted`, which gives the same numbers.
+        Where BatchNorm is estimated, a minibatch is normalized by itself, all tasks together.
         """
-        merged = self.vectors.merge(self.coefficients(x))
-        batches = self.batches(rng)
-        return torch.stack([self._functional(row, batches) for row in merged]).to(x.dtype)
-
-    def _functional(self, row: Tensor, batches: list[Inputs]) -> Tensor:
-        from paretokit.problems.merging._runner import entropy
-
-        named = self.vectors.named(row)
-        module, heads = self.runner.module, self.runner.heads
-        out = []
-        for inputs, head in zip(batches, heads, strict=True):
-            features = _Called(module, named, self.forward)(inputs)
-            out.append(entropy(features if head is None else head(features)))
-        return torch.stack(out)
+        rows = self.vectors.merge(self.coefficients(x))
+        return self.runner.stacked(rows, self.batches(rng)).to(x.dtype)
 
     def _evaluate(self, x: Tensor, rng: Rng) -> Evaluation:
         rows, work = [], 0
         for coefficients in self.coefficients(x):
-            self._load(coefficients)
+            work += self._load(coefficients)
             values = []
             for number, t in enumerate(self.tasks):
                 data = t.validation or (t.unlabeled, None)
@@ -165,11 +183,10 @@ class ModelMerging(Problem):
         return torch.stack(rows), {}
 
     @torch.no_grad()
-    def _load(self, coefficients: Tensor) -> None:
-        runner = self.runner
-        runner.load(self.vectors.merged(coefficients.unsqueeze(0))[0])
-        if self.batch_norm == "estimate":
-            estimate_batch_norm(runner, [t.unlabeled for t in self.tasks], self.device, self.dtype)
+    def _load(self, coefficients: Tensor) -> int:
+        """Put weights into the network, and return how many examples that took."""
+        self.vectors.merged(coefficients.unsqueeze(0), out=self.runner.row.unsqueeze(0))
+        return self.runner.estimate([t.unlabeled for t in self.tasks], lambda i: _at(i, self.device, self.dtype))
 
     @torch.no_grad()
     def _measure(self, number: int, inputs: Inputs, labels: Tensor | None) -> float:
@@ -189,20 +206,24 @@ class ModelMerging(Problem):
         return total / count(inputs)
 
     def decode(self, x: Tensor) -> nn.Module:
-        """Return the merged module of one decision row `[L * K]`, in evaluation mode; heads are not part of it."""
+        """Return the merged module of one decision row `[L * K]`, in evaluation mode; heads are not part of it.
+
+        Its tensors have the architecture's types and devices (the CPU for an architecture on the meta device).
+        """
+        due = self.space.dim
+        check.shape(tuple(x.shape) == (due,), "x", f"be one row of {due} coefficients", f"shape {tuple(x.shape)}")
         self._load(self.coefficients(x.to(self.device, self.dtype))[0])
-        merged = copy.deepcopy(self.architecture)
-        own = merged.state_dict()
-        with torch.no_grad():
-            for name, tensor in self.runner.module.state_dict().items():
-                own[name].copy_(tensor)
-        return merged.eval().requires_grad_()
+        own, new = self.architecture.state_dict(), {}
+        for name, tensor in self.runner.module.state_dict().items():
+            device = torch.device("cpu") if own[name].is_meta else own[name].device
+            new[name] = tensor.detach().to(device, own[name].dtype, copy=True)
+        return with_tensors(self.architecture, new, torch.clone).requires_grad_()
 
     def save(self, x: Tensor, folder: str | Path) -> None:
         """Write the merged model as `save_pretrained` does: ``model.safetensors``, ``config.json`` where known."""
         from paretokit.problems.merging._saving import save_pretrained
 
-        save_pretrained(self.decode(x), folder)
+        save_pretrained(self.decode(x), folder, config=self._config)
 
     def with_vectors(self, vectors: TaskVectors, *, variant: Mapping[str, Any] | None = None) -> ModelMerging:
         """Return the same tasks over other task vectors (TIES, DARE, a closed form); fronts stay comparable.
@@ -210,13 +231,17 @@ class ModelMerging(Problem):
         Args:
             vectors: Over the same base; as many as they are.
             variant: How `as_variant` makes them again, where it can; fronts then find their vectors when loaded.
+
+        Raises:
+            InputError: If the vectors are for other tensors.
         """
+        same = vectors.size == self.vectors.size
+        check.that(same, "vectors", f"be over {self.vectors.size} weights", vectors.size, "another model's?")
         twin = copy.copy(self)
         twin.__dict__.pop("runner", None)
         twin.vectors = vectors
         twin.space = Box(*self.bounds, dim=vectors.n_layers * vectors.n_tasks)
-        twin._mark, twin._variant = "", variant
-        twin._origin = self.original
+        twin._variant, twin._origin = variant, self.original
         return twin
 
     @property
@@ -240,87 +265,57 @@ class ModelMerging(Problem):
 
         return self.with_vectors(directions(self, variant), variant=dict(variant))
 
+    def named(self, id: str, options: Mapping[str, Any]) -> ModelMerging:  # noqa: A002 - the contract's word
+        """Return the problem under a registered id, whose options rebuild it."""
+        twin = copy.copy(self)
+        twin.id, twin._options = id, dict(options)
+        return twin
+
+    def options(self) -> Mapping[str, Any] | None:
+        """Return the options of a registered suite; None where checkpoints were handed over."""
+        return self._options if self.id else None
+
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> ModelMerging:
         """Return a copy that computes on `device` in `dtype`."""
         twin = super().to(device, dtype)
         twin.__dict__.pop("runner", None)
-        vectors = self.vectors.to(twin.device)
-        if dtype is not None:
-            vectors = vectors.based(dtype)
-        twin.vectors = vectors
-        if self._origin is not None:
-            origin = self._origin.to(twin.device)
-            twin._origin = origin if dtype is None else origin.based(dtype)
+
+        def moved(vectors: TaskVectors) -> TaskVectors:
+            placed = vectors if device is None else vectors.to(twin.device)
+            return placed if dtype is None else placed.based(dtype)
+
+        twin.vectors = moved(self.vectors)
+        twin._origin = None if self._origin is None else moved(self._origin)
         return twin
 
     def fingerprint(self) -> str:
-        """Return a hash of the contract and of the weights."""
-        if not self._mark:
-            digest = hashlib.blake2b(super().fingerprint().encode(), digest_size=8)
-            base = self.vectors.base.double()
-            digest.update(repr((float(base.sum()), float(base.square().sum()))).encode())
-            for k in range(self.vectors.n_tasks):
-                digest.update(repr(float(self.vectors.deltas[k].double().square().sum())).encode())
-            self._mark = digest.hexdigest()
-        return self._mark
+        """Return a hash of the contract, the weights, the heads and the data."""
+        return mark(super().fingerprint() + self.vectors.mark + self.contents.mark)
+
+    def _code(self) -> tuple[Any, ...]:
+        return (type(self)._evaluate, self.forward)
 
     def _try_heads(self) -> None:
         """Refuse heads and data that do not fit, before anything is computed from them."""
         for k, t in enumerate(self.tasks):
-            few = _at(rows_of(t.unlabeled, slice(0, 1)), self.device, self.dtype)
+            few = _at(rows_of(t.unlabeled, slice(0, 2)), self.device, self.dtype)
+            own = f"tasks[{t.name!r}]"
             try:
-                with torch.no_grad():
+                with torch.no_grad(), batch_statistics(self.runner.norms):
                     features = self.forward(self.runner.module, few)
                     head = self.runner.heads[k]
                     logits = features if head is None else head(features)
-            except (RuntimeError, TypeError, ValueError) as error:
-                check.fail(f"tasks[{t.name!r}]", "fit the model", str(error).splitlines()[0], "inputs, then head")
+            except (RuntimeError, TypeError, ValueError, IndexError) as error:
+                check.fail(own, "fit the model", str(error).splitlines()[0], "its inputs, then its head")
+            n = count(few)
+            fits = isinstance(logits, Tensor) and logits.ndim == 2 and len(logits) == n and logits.shape[1] > 1
+            got = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+            check.that(fits, own, f"have logits of shape [{n}, two classes or more] for {n} examples", got)
             for data in (t.validation, t.test):
-                if data is not None and len(data[1]):
-                    most = int(data[1].max())
-                    rule = f"have labels below {logits.shape[-1]}, the head's classes"
-                    check.that(most < logits.shape[-1], f"tasks[{t.name!r}]", rule, most)
-
-
-class _Called:
-    """A module called with other tensors."""
-
-    def __init__(self, module: nn.Module, named: Mapping[str, Tensor], forward: Callable[..., Tensor]) -> None:
-        self.module, self.named, self.forward = module, dict(named), forward
-
-    def __call__(self, inputs: Inputs) -> Tensor:
-        """Return what the module answers under those tensors."""
-        wrapped = _Wrapped(self.module, self.forward)
-        named = {f"module.{k}": v for k, v in self.named.items()}
-        answer: Tensor = torch.func.functional_call(wrapped, named, (inputs,))
-        return answer
-
-
-class _Wrapped(nn.Module):
-    def __init__(self, module: nn.Module, forward: Callable[..., Tensor]) -> None:
-        super().__init__()
-        self.module, self.called = module, forward
-
-    def forward(self, inputs: Inputs) -> Tensor:
-        return self.called(self.module, inputs)
-
-
-def estimate_batch_norm(runner: Runner, inputs: list[Inputs], device: torch.device, dtype: torch.dtype) -> None:
-    """Set all running statistics of the loaded weights to those of unlabeled data, tasks mixed evenly."""
-    norms = [m for m in runner.module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    if not norms:
-        return
-    kept = [m.momentum for m in norms]
-    for m in norms:
-        m.reset_running_stats()
-        m.momentum = None  # a cumulative mean
-        m.train()
-    few = min(count(i) for i in inputs)
-    for begin in range(0, few, 32):
-        runner.logits([_at(rows_of(i, slice(begin, begin + 32)), device, dtype) for i in inputs])
-    for m, momentum in zip(norms, kept, strict=True):
-        m.momentum = momentum
-        m.eval()
+                if data is not None:
+                    low, high = int(data[1].min()), int(data[1].max())
+                    rule = f"have labels in 0 … {logits.shape[1] - 1}, the head's classes"
+                    check.that(low >= 0 and high < logits.shape[1], own, rule, low if low < 0 else high)
 
 
 def _objective(task: Task) -> Objective:
@@ -332,7 +327,5 @@ def _objective(task: Task) -> Objective:
 
 
 def _at(inputs: Inputs, device: torch.device, dtype: torch.dtype) -> Inputs:
-    from paretokit.problems.merging._tasks import parts, rebuilt
-
     moved = [t.to(device, dtype) if t.is_floating_point() else t.to(device) for t in parts(inputs)]
     return rebuilt(inputs, moved)

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from paretokit.problems.merging._tasks import Inputs, Task, count, joined, parts
+from paretokit.problems.merging._module import batch_norms, batch_statistics, estimating, likeness, with_tensors
+from paretokit.problems.merging._tasks import Inputs, Task, count, joined, parts, rows_of
 from paretokit.problems.merging._vectors import TaskVectors
 
 Forward = Callable[[nn.Module, Any], Tensor]
 """From a module and inputs to what the heads take."""
+
+Way = Literal["auto", "stacked", "loop"]
+"""How several members are run."""
+
+STACKED = 1 << 17  # most weights of a network that is stacked by itself
+BATCH = 32  # examples a task in a batch of which statistics are taken
 
 
 def plain_forward(module: nn.Module, inputs: Any) -> Tensor:
@@ -32,8 +39,12 @@ def plain_forward(module: nn.Module, inputs: Any) -> Tensor:
 
 
 def entropy(logits: Tensor) -> Tensor:
-    r"""Return the mean prediction entropy in nats, :math:`-\frac1n \sum_i \sum_c p_{ic} \log p_{ic}`."""
+    r"""Return the mean prediction entropy in nats, :math:`-\frac1n \sum_i \sum_c p_{ic} \log p_{ic}`.
+
+    Where the predictions are certain it is zero, and so is its gradient; logits of -inf rule a class out.
+    """
     log_p = torch.log_softmax(logits, -1)
+    log_p = log_p.clamp_min(torch.finfo(log_p.dtype).min)  # 0 * -inf is NaN
     return -(log_p.exp() * log_p).sum(-1).mean()
 
 
@@ -44,11 +55,15 @@ class Runner:
     tensor by tensor.
 
     Args:
-        architecture: The module; copied.
+        architecture: The module; its weights are not copied, and may be on the meta device.
         vectors: Which tensors are merged, and where they lie.
         fixed: All other tensors by name, as the merged model has them.
         tasks: Whose heads are applied.
         forward: From module and inputs to what heads take.
+        batch_norm: "merge", or "estimate": then entropies of minibatches normalize by the minibatch.
+
+    Attributes:
+        module, row, gradient: The network, its weights `[N]`, and their gradient `[N]`.
     """
 
     def __init__(
@@ -58,34 +73,27 @@ class Runner:
         *,
         fixed: Mapping[str, Tensor],
         tasks: tuple[Task, ...],
-        forward: Forward = plain_forward,
+        forward: Forward,
+        batch_norm: Literal["merge", "estimate"] = "merge",
     ) -> None:
-        self.module = copy.deepcopy(architecture).to(vectors.base.device, vectors.base.dtype).eval()
         self.forward, self.tasks, self.vectors = forward, tasks, vectors
+        placed = likeness(vectors.base.device, vectors.base.dtype)
         self.heads = [None if t.head is None else copy.deepcopy(t.head).to(vectors.base).eval() for t in tasks]
         for head in self.heads:
             if head is not None:
-                for parameter in head.parameters():
-                    parameter.requires_grad = False
-        own = self.module.state_dict()
-        for name, tensor in fixed.items():
-            if name in own:
-                own[name].copy_(tensor)
+                head.requires_grad_(requires_grad=False)
         self.row = vectors.base.clone()
         self.gradient = torch.zeros_like(self.row)
-        parameters = dict(self.module.named_parameters(remove_duplicate=False))
-        buffers = dict(self.module.named_buffers(remove_duplicate=False))
-        for parameter in parameters.values():
-            parameter.requires_grad = False
+        learnt = {name for name, _ in architecture.named_parameters(remove_duplicate=False)}
+        tensors = {name: placed(tensor) for name, tensor in fixed.items()}
         for part in vectors.parts:
             view = self.row[part.begin : part.end].view(part.shape)
-            if part.name in parameters:
-                parameter = parameters[part.name]
-                parameter.data = view
-                parameter.requires_grad_()
-                parameter.grad = self.gradient[part.begin : part.end].view(part.shape)
-            else:
-                buffers[part.name].data = view
+            view = nn.Parameter(view) if part.name in learnt else view.requires_grad_()
+            view.grad = self.gradient[part.begin : part.end].view(part.shape)
+            tensors[part.name] = view
+        self.module = with_tensors(architecture, tensors, placed)
+        self.norms = batch_norms(self.module) if batch_norm == "estimate" else []
+        self._called = _Called(self)
 
     def load(self, row: Tensor) -> None:
         """Put the weights of a flat row `[N]` into the module."""
@@ -102,23 +110,20 @@ class Runner:
         return [f if head is None else head(f) for f, head in zip(features, self.heads, strict=True)]
 
     def entropies(self, batches: list[Inputs]) -> Tensor:
-        """Return the mean prediction entropy of each task's batch `[K]`, with a graph to the module's weights."""
-        return torch.stack([entropy(z) for z in self.logits(batches)])
+        """Return the mean prediction entropy of each task's batch `[m]`, with a graph to the module's weights."""
+        with batch_statistics(self.norms):
+            return torch.stack([entropy(z) for z in self.logits(batches)])
 
     def entropy_gradient(self, row: Tensor, batches: list[Inputs], weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the entropies `[K]` of a flat row, and the gradient `[N]` of their weighted sum.
+        """Return the entropies `[m]` of a flat row, and the gradient `[N]` of their weighted sum.
 
         The gradient is a buffer that the next call overwrites.
         """
         self.load(row)
-        self.gradient.zero_()
-        with torch.enable_grad():
-            found = self.entropies(batches)
-            (found * weights.to(found)).sum().backward()
-        return found.detach(), self.gradient
+        return self._gradient(batches, weights)
 
     def entropy_gradients(self, row: Tensor, batches: list[Inputs]) -> tuple[Tensor, list[Tensor]]:
-        """Return the entropies `[K]`, and the gradient of each one to the coefficients `[L, K]`: K passes back."""
+        """Return the entropies `[m]`, and the gradient of each one to the coefficients `[L, K]`: m passes back."""
         self.load(row)
         out = []
         with torch.enable_grad():
@@ -128,6 +133,109 @@ class Runner:
                 value.backward(retain_graph=k + 1 < len(found))
                 out.append(self.vectors.contract(self.gradient.unsqueeze(0))[0])
         return found.detach(), out
+
+    def weighted(
+        self, coefficients: Tensor, batches: list[Inputs], weights: Tensor, *, way: Way = "auto"
+    ) -> tuple[Tensor, Tensor]:
+        """Return entropies `[P, m]` of P members, and the gradients `[P, L, K]` of their weighted sums.
+
+        Args:
+            coefficients: `[P, L, K]`.
+            batches: One a task, the same for all members.
+            weights: `[P, m]`.
+            way: "stacked" runs all members in one program, "loop" one after the other in the flat buffers; "auto"
+                stacks where that is faster.
+        """
+        if not self._stacks(len(coefficients), way):
+            found, gradients = [], []
+            for own, w in zip(coefficients, weights, strict=True):
+                self.vectors.merged(own.unsqueeze(0), out=self.row.unsqueeze(0))
+                values, gradient = self._gradient(batches, w)
+                found.append(values)
+                gradients.append(self.vectors.contract(gradient.unsqueeze(0))[0])
+            return torch.stack(found), torch.stack(gradients)
+        with torch.enable_grad():
+            rows = self.vectors.merged(coefficients).requires_grad_()
+            values = self.stacked(rows, batches, way="stacked")
+            (slopes,) = torch.autograd.grad((values * weights.to(values)).sum(), rows)
+        return values.detach(), self.vectors.contract(slopes)
+
+    def jacobians(self, coefficients: Tensor, batches: list[Inputs], *, way: Way = "auto") -> tuple[Tensor, Tensor]:
+        """Return entropies `[P, m]` of P members, and the gradient of each one `[P, m, L, K]`; see `weighted`."""
+        if not self._stacks(len(coefficients), way):
+            answers = [self.entropy_gradients(row, batches) for row in self._rows(coefficients)]
+            return torch.stack([a[0] for a in answers]), torch.stack([torch.stack(a[1]) for a in answers])
+        with torch.enable_grad():
+            rows = self.vectors.merged(coefficients).requires_grad_()
+            values = self.stacked(rows, batches, way="stacked")
+            slopes = [
+                torch.autograd.grad(column.sum(), rows, retain_graph=k + 1 < values.shape[1])[0]
+                for k, column in enumerate(values.unbind(1))
+            ]
+        return values.detach(), torch.stack([self.vectors.contract(s) for s in slopes], 1)
+
+    def stacked(self, rows: Tensor, batches: list[Inputs], *, way: Way = "auto") -> Tensor:
+        """Return the entropies `[P, m]` of P flat rows `[P, N]` on the same batches, with a graph to the rows.
+
+        The module's own weights are neither read nor written.
+        """
+        if self._stacks(len(rows), way):
+            out: Tensor = torch.func.vmap(self._called.at, in_dims=(0, None))(rows, batches)
+            return out
+        return torch.stack([self._called.at(row, batches) for row in rows])
+
+    def _rows(self, coefficients: Tensor) -> Iterator[Tensor]:
+        for own in coefficients:
+            yield self.vectors.merged(own.unsqueeze(0))[0]
+
+    def _stacks(self, members: int, way: Way) -> bool:
+        return way == "stacked" or (way == "auto" and members > 1 and self.vectors.size <= STACKED)
+
+    def _gradient(self, batches: list[Inputs], weights: Tensor) -> tuple[Tensor, Tensor]:
+        self.gradient.zero_()
+        with torch.enable_grad():
+            found = self.entropies(batches)
+            (found * weights.to(found)).sum().backward()
+        return found.detach(), self.gradient
+
+    def estimate(self, inputs: list[Inputs], place: Callable[[Inputs], Inputs]) -> int:
+        """Set the running statistics of the loaded weights to the mean over batches that mix all tasks evenly.
+
+        Args:
+            inputs: Unlabeled data of each task; as many of each as of the shortest are used.
+            place: Brings a batch to device and type.
+
+        Returns:
+            The number of examples used.
+        """
+        if not self.norms:
+            return 0
+        few = min(count(i) for i in inputs)
+        with torch.no_grad(), estimating(self.norms):
+            for begin in range(0, few, BATCH):
+                rows = slice(begin, min(begin + BATCH, few))
+                if begin == 0 or (rows.stop - begin) * len(inputs) > 1:  # one example has no variance
+                    self.logits([place(rows_of(i, rows)) for i in inputs])
+        return few * len(inputs)
+
+
+class _Called(nn.Module):
+    """The runner as a function of weights."""
+
+    def __init__(self, runner: Runner) -> None:
+        super().__init__()
+        self.module = runner.module
+        self._entropies, self._named = runner.entropies, runner.vectors.named
+
+    def forward(self, batches: list[Inputs]) -> Tensor:
+        """Return the entropies under the module's present weights."""
+        return self._entropies(batches)
+
+    def at(self, row: Tensor, batches: list[Inputs]) -> Tensor:
+        """Return the entropies `[m]` of a flat row, with a graph to it."""
+        named = {f"module.{name}": tensor for name, tensor in self._named(row).items()}
+        out: Tensor = torch.func.functional_call(self, named, (batches,))
+        return out
 
 
 def _alike(batches: list[Inputs]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from torch import nn
 from paretokit.problems.merging._checkpoints import SINGLE
 
 
-def save_pretrained(module: nn.Module, folder: str | Path) -> None:
+def save_pretrained(module: nn.Module, folder: str | Path, *, config: Path | None = None) -> None:
     """Write ``model.safetensors``, and ``config.json`` where the module has a `config`; by its own method, if any.
+
+    `config` is a file that is copied where the module has none.
 
     Tied tensors are written once, under their first name.
     """
@@ -33,7 +36,9 @@ def save_pretrained(module: nn.Module, folder: str | Path) -> None:
         seen.add(key)
         tensors[name] = tensor.detach().contiguous().cpu()
     save_file(tensors, str(target / SINGLE), metadata={"format": "pt"})
-    config: Any = getattr(module, "config", None)
-    content = config.to_dict() if hasattr(config, "to_dict") else config
-    if isinstance(content, dict):
+    own_config: Any = getattr(module, "config", None)
+    content = own_config.to_dict() if hasattr(own_config, "to_dict") else own_config
+    if config is not None and not isinstance(content, dict):
+        shutil.copyfile(config, target / "config.json")
+    elif isinstance(content, dict):
         (target / "config.json").write_text(json.dumps(content, indent=2, sort_keys=True, default=str) + "\n")

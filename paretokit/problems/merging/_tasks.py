@@ -68,9 +68,23 @@ class Task:
     def __post_init__(self) -> None:
         check.one_of(("accuracy", "loss"), metric=self.metric)
         own = f"tasks[{self.name!r}]"
-        check.that(count(self.unlabeled) > 0, f"{own}.unlabeled", "hold at least one example", 0)
+        _check_inputs(f"{own}.unlabeled", self.unlabeled)
         for split, data in (("validation", self.validation), ("test", self.test)):
             if data is not None:
-                n, labels = count(data[0]), len(data[1])
-                check.that(n > 0, f"{own}.{split}", "hold at least one example", 0)
-                check.shape(n == labels, f"{own}.{split}", f"hold {n} labels, one an example", labels)
+                _check_inputs(f"{own}.{split}", data[0])
+                n, labels = count(data[0]), data[1]
+                rule = f"hold {n} labels, whole numbers, one an example"
+                shape = tuple(labels.shape)
+                whole = not (labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool)
+                check.shape(shape == (n,), f"{own}.{split}", rule, f"shape {shape}")
+                check.that(whole, f"{own}.{split}", rule, labels.dtype)
+
+
+def _check_inputs(name: str, inputs: Inputs) -> None:
+    rule = "be a tensor, a tuple of tensors, or tensors by name"
+    check.that(isinstance(inputs, Tensor | tuple | Mapping), name, rule, type(inputs).__name__)
+    tensors = parts(inputs)
+    check.that(all(isinstance(t, Tensor) and t.ndim > 0 for t in tensors), name, rule, type(inputs).__name__)
+    lengths = [len(t) for t in tensors]
+    check.that(bool(lengths) and min(lengths) > 0, name, "hold at least one example", 0)
+    check.that(len(set(lengths)) == 1, name, "hold equally many examples in each tensor", lengths)

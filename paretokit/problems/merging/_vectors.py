@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any, Literal
+from functools import cached_property, partial
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from paretokit.core import _check as check
+from paretokit.problems.merging._largest import largest
+from paretokit.problems.merging._mark import mark
 
 Storage = Literal["float32", "float64", "bfloat16", "int8"]
 STORAGES = ("float32", "float64", "bfloat16", "int8")
+PIECE = 1 << 18  # entries of a narrow type that are widened at a time
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,21 @@ class Part:
     end: int
     shape: tuple[int, ...]
     layer: int
+
+
+class Span(NamedTuple):
+    """A run of entries of one layer.
+
+    Attributes:
+        begin, end: Its entries.
+        layer: Number of the layer.
+        part: Number of the tensor (the last one, where it has several).
+    """
+
+    begin: int
+    end: int
+    layer: int
+    part: int
 
 
 @dataclass(frozen=True)
@@ -72,33 +91,50 @@ class TaskVectors:
         return self.base.shape[0]
 
     @cached_property
-    def spans(self) -> tuple[tuple[int, int, int], ...]:
-        """Begin, end and layer of maximal runs of equal layers (of equal scales, where there are any)."""
-        found: list[tuple[int, int, int]] = []
-        for part in self.parts:
-            if found and found[-1][2] == part.layer and self.scales is None:
-                found[-1] = (found[-1][0], part.end, part.layer)
-            else:
-                found.append((part.begin, part.end, part.layer))
-        return tuple(found)
+    def spans(self) -> tuple[Span, ...]:
+        """Runs of entries of one layer (and, for int8, of one tensor); narrow types in pieces that fit the caches.
+
+        A piece of a narrow type is widened before it is used, so that its length bounds the memory for that.
+        """
+        found: list[Span] = []
+        for number, part in enumerate(self.parts):
+            joins = found and found[-1].layer == part.layer and self.scales is None
+            begin = found.pop().begin if joins else part.begin
+            found.append(Span(begin, part.end, part.layer, number))
+        if not self.narrow:
+            return tuple(found)
+        return tuple(
+            Span(at, min(at + PIECE, s.end), s.layer, s.part) for s in found for at in range(s.begin, s.end, PIECE)
+        )
+
+    @property
+    def narrow(self) -> bool:
+        """Whether the task vectors are kept in fewer bits than are computed with."""
+        return self.deltas.dtype in (torch.bfloat16, torch.int8)
 
     def delta(self, number: int) -> Tensor:
         """Return the task vectors `[K, end - begin]` of a span, in the base's dtype."""
-        begin, end, _ = self.spans[number]
-        piece = self.deltas[:, begin:end].to(self.base.dtype)
-        return piece if self.scales is None else piece * self.scales[:, number : number + 1]
+        span = self.spans[number]
+        piece = self.deltas[:, span.begin : span.end].to(self.base.dtype)
+        return piece if self.scales is None else piece * self.scales[:, span.part : span.part + 1]
 
     def merge(self, coefficients: Tensor) -> Tensor:
-        """Return merged weights `[P, N]` for coefficients `[P, L, K]`, with gradients to them."""
+        """Return merged weights `[P, N]` for coefficients `[P, L, K]`, with gradients to them.
+
+        Raises:
+            ShapeError: If the coefficients are not one a layer and task.
+        """
+        self._check_coefficients(coefficients)
         merged: Tensor = _Merge.apply(coefficients, self)  # type: ignore[no-untyped-call]
         return merged
 
     def merged(self, coefficients: Tensor, out: Tensor | None = None) -> Tensor:
-        """Return merged weights `[P, N]` without gradients, in `out` where it is given."""
+        """Return merged weights `[P, N]` without gradients, in `out` where it is given; see `merge`."""
+        self._check_coefficients(coefficients)
         rows = self.base.new_empty(len(coefficients), self.size) if out is None else out
-        for number, (begin, end, layer) in enumerate(self.spans):
-            weights = coefficients[:, layer].detach().to(self.base)
-            torch.addmm(self.base[begin:end], weights, self.delta(number), out=rows[:, begin:end])
+        weights = coefficients.detach().to(self.base)
+        for number, (begin, end, layer, _) in enumerate(self.spans):
+            torch.addmm(self.base[begin:end], weights[:, layer], self.delta(number), out=rows[:, begin:end])
         return rows
 
     def contract(self, gradient: Tensor) -> Tensor:
@@ -107,9 +143,58 @@ class TaskVectors:
         .. math:: \partial L / \partial \lambda_{lk} = \langle g^{(l)}, \tau_k^{(l)} \rangle
         """
         out = gradient.new_zeros(len(gradient), self.n_layers, self.n_tasks)
-        for number, (begin, end, layer) in enumerate(self.spans):
+        for number, (begin, end, layer, _) in enumerate(self.spans):
             out[:, layer] += gradient[:, begin:end] @ self.delta(number).T
         return out
+
+    def processed(self, *, trim: float = 0.2, elect: bool = True) -> TaskVectors:
+        r"""Return the task vectors as TIES leaves them: trimmed, and without what disagrees with the elected signs.
+
+        .. math:: \hat\tau_k = \tau_k \,[\,|\tau_k| \ge t_k\,], \qquad
+                  s = \operatorname{sign} \sum_k \hat\tau_k, \qquad
+                  \tilde\tau_k = \hat\tau_k \,[\,\operatorname{sign} \hat\tau_k = s\,]
+
+        Args:
+            trim: Share of each task vector's entries, over all tensors together, that is kept: the largest ones.
+            elect: Whether entries against the elected sign are dropped too. A coordinate whose sum is zero takes the
+                sign that most coordinates have, and plus where these are equally many.
+
+        The layers, the base and the type stay. Cost: five passes over the task vectors, and their memory once more.
+
+        Source: Yadav, Tam, Choshen, Raffel and Bansal (2023), NeurIPS. Their code keeps one entry more than the share
+        says, and reads a share above 1 as a percentage; here it is `floor(trim * N)` entries, at least one (and all
+        that equal the last of them).
+        """
+        check.that(0 < trim <= 1, "trim", "lie in (0, 1]", trim, "the share that is kept; 0.2 keeps a fifth")
+        keep = max(1, int(trim * self.size))
+        thresholds = torch.stack([largest(partial(self._pieces, k), keep) for k in range(self.n_tasks)])
+        most = torch.zeros((), dtype=torch.int64, device=self.base.device)
+        if elect:
+            for number in range(len(self.spans)):
+                most += self._trimmed(number, thresholds).sum(0).sign().sum().to(torch.int64)
+        majority = 1.0 if int(most) >= 0 else -1.0
+        kept = torch.empty_like(self.deltas)
+        for number, span in enumerate(self.spans):
+            piece = self._trimmed(number, thresholds)
+            stays = piece != 0
+            if elect:
+                total = piece.sum(0)
+                stays &= piece.sign() == torch.where(total == 0, majority, total.sign())
+            kept[:, span.begin : span.end] = self.deltas[:, span.begin : span.end] * stays
+        return replace(self, deltas=kept)
+
+    def _pieces(self, task: int) -> Iterator[Tensor]:
+        for number in range(len(self.spans)):
+            yield self.delta(number)[task]
+
+    def _trimmed(self, number: int, thresholds: Tensor) -> Tensor:
+        piece = self.delta(number)
+        return torch.where(piece.abs() >= thresholds.unsqueeze(1), piece, 0)
+
+    def _check_coefficients(self, given: Tensor) -> None:
+        due = (self.n_layers, self.n_tasks)
+        rule = f"have shape [P, {due[0]}, {due[1]}], a number a layer and task"
+        check.shape(given.ndim == 3 and tuple(given.shape[1:]) == due, "coefficients", rule, list(given.shape))
 
     def named(self, row: Tensor) -> dict[str, Tensor]:
         """Return the tensors of one flat row `[N]` by name, as views."""
@@ -144,6 +229,12 @@ class TaskVectors:
         scales = None if self.scales is None else self.scales.to(dtype)
         deltas = self.deltas.to(dtype) if self.deltas.dtype in (torch.float32, torch.float64) else self.deltas
         return replace(self, base=self.base.to(dtype), deltas=deltas, scales=scales)
+
+    @cached_property
+    def mark(self) -> str:
+        """A mark of layers, base and task vectors, bit for bit."""
+        layout = [(p.name, p.shape, p.layer) for p in self.parts]
+        return mark(repr((layout, self.layers)), self.base, self.deltas, self.scales)
 
     def to(self, device: torch.device | str) -> TaskVectors:
         """Return the vectors on another device."""
