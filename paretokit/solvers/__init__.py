@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from paretokit.solvers.gflownet._mo_reinforce import MOReinforce
     from paretokit.solvers.gflownet._mogfn import MOGFN
     from paretokit.solvers.gflownet._opgfn import OPGFN
+    from paretokit.solvers.merging._task_arithmetic import TaskArithmetic
+    from paretokit.solvers.merging._ties import TIES
+    from paretokit.solvers.merging._weight_averaging import WeightAveraging
     from paretokit.solvers.morl._cmorl import CMORL
     from paretokit.solvers.morl._conditioned_ppo import ConditionedPPO
     from paretokit.solvers.morl._morld import MORLD
@@ -44,6 +47,7 @@ __all__ = [
     "OPGFN",
     "PGMORL",
     "SMSEMOA",
+    "TIES",
     "ConditionedPPO",
     "MOReinforce",
     "MetropolisHastings",
@@ -54,6 +58,8 @@ __all__ = [
     "RandomSearch",
     "SolverRecord",
     "SolverTable",
+    "TaskArithmetic",
+    "WeightAveraging",
     "fitting",
     "list",
     "make",

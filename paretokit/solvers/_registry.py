@@ -45,6 +45,9 @@ NATIVE: Mapping[str, str] = {
     "QuasiRandomSearch": _ROOM + "_random:QuasiRandomSearch",
     "RandomSearch": _ROOM + "_random:RandomSearch",
     "SMSEMOA": _ROOM + "_smsemoa:SMSEMOA",
+    "TIES": "paretokit.solvers.merging._ties:TIES",
+    "TaskArithmetic": "paretokit.solvers.merging._task_arithmetic:TaskArithmetic",
+    "WeightAveraging": "paretokit.solvers.merging._weight_averaging:WeightAveraging",
 }
 
 SOLVERS = Registry("solver", NATIVE)

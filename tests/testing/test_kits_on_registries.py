@@ -47,6 +47,8 @@ DESIGNS = {
     "MetropolisHastings": {"n_chains": 2},
     "OPGFN": {**FLOW, "replay": {"warmup": 8}, "ema": 0.9, "backward": "learned"},
 }
+# Solvers of merging are checked on trained networks in tests/solvers/merging.
+MERGING = ["TIES", "TaskArithmetic", "WeightAveraging"]
 PPO = {"n_steps": 16, "n_envs": 4, "epochs": 2, "minibatches": 2}
 WORLDS = {
     "CMORL": {"ppo": PPO, "init_updates": 2, "rounds": 2, "n_selected": 2, "extension_updates": 2},
@@ -78,7 +80,7 @@ def test_native_solver_of_designs(name, dim):
 def test_every_native_solver_is_checked():
     from paretokit.solvers._registry import NATIVE as REGISTERED
 
-    assert {*NATIVE, *WORLDS, *DESIGNS} == set(REGISTERED)
+    assert {*NATIVE, *WORLDS, *DESIGNS, *MERGING} == set(REGISTERED)
 
 
 def small(name):
