@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from paretokit.solvers.gflownet._mo_reinforce import MOReinforce
     from paretokit.solvers.gflownet._mogfn import MOGFN
     from paretokit.solvers.gflownet._opgfn import OPGFN
+    from paretokit.solvers.merging._adamerging import AdaMerging
     from paretokit.solvers.merging._task_arithmetic import TaskArithmetic
     from paretokit.solvers.merging._ties import TIES
     from paretokit.solvers.merging._weight_averaging import WeightAveraging
@@ -48,6 +49,7 @@ __all__ = [
     "PGMORL",
     "SMSEMOA",
     "TIES",
+    "AdaMerging",
     "ConditionedPPO",
     "MOReinforce",
     "MetropolisHastings",

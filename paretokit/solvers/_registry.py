@@ -29,13 +29,14 @@ from paretokit.core import _check as check
 _ROOM = "paretokit.solvers.evolutionary."
 
 NATIVE: Mapping[str, str] = {
+    "AdaMerging": "paretokit.solvers.merging._adamerging:AdaMerging",
     "CMORL": "paretokit.solvers.morl._cmorl:CMORL",
     "ConditionedPPO": "paretokit.solvers.morl._conditioned_ppo:ConditionedPPO",
     "GCGFN": "paretokit.solvers.gflownet._gcgfn:GCGFN",
     "MOEAD": _ROOM + "_moead:MOEAD",
     "MOGFN": "paretokit.solvers.gflownet._mogfn:MOGFN",
-    "MOReinforce": "paretokit.solvers.gflownet._mo_reinforce:MOReinforce",
     "MORLD": "paretokit.solvers.morl._morld:MORLD",
+    "MOReinforce": "paretokit.solvers.gflownet._mo_reinforce:MOReinforce",
     "MetropolisHastings": "paretokit.solvers.gflownet._metropolis_hastings:MetropolisHastings",
     "MultiPolicyQ": "paretokit.solvers.morl._multi_policy_q:MultiPolicyQ",
     "NSGA2": _ROOM + "_nsga2:NSGA2",
