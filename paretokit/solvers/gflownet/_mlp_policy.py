@@ -61,8 +61,12 @@ class MLPFlow(FlowModel):
         return self.mlp.n_parameters
 
     def initial(self, rng: Rng, *, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Return orthogonal weights; the heads begin small, so that all actions are about equally likely."""
-        return self.mlp.init(Lanes((rng,)), last_gain=0.01, dtype=dtype)[0]
+        """Return orthogonal weights whose hidden layers shrink what they read, so that actions begin about as likely.
+
+        Small weights move far at a given rate: on grids the exact L1 distance after equal training was a third less
+        than from gains of sqrt(2) and small heads.
+        """
+        return self.mlp.init(Lanes((rng,)), gain=0.5, last_gain=1.0, dtype=dtype)[0]
 
     def outputs(self, row: Tensor, states: Tensor, condition: Tensor | None) -> Outputs:
         """Return the heads of states seen one by one."""

@@ -120,7 +120,7 @@ def test_exploration_mixes_in_the_uniform_legal_action():
 
 def test_a_condition_goes_with_its_trajectory():
     env = HyperGrid(side=6).environment
-    model, row = bound(env, condition_dim=2, scale=4.0)
+    model, row = bound(env, condition_dim=2)
     condition = torch.tensor([[3.0, 0.0], [0.0, 3.0]]).repeat(500, 1)
     paths = sample(model, row, condition, n=1000, rng=Rng.from_seed(0))
     assert torch.equal(paths.condition, condition)
