@@ -144,7 +144,8 @@ def _check_front(problem: Problem, rng: Rng) -> None:
         out = problem.evaluate(x, rng)
         values = to_min(out.values.to(torch.float64), problem.objectives)[out.total_violation <= 0]
         scale = (points.amax(0) - points.amin(0)).clamp_min(1e-12)
-        beaten = ((values.unsqueeze(1) + 1e-9 * scale < points[:200]).all(-1)).any()
+        rounding = 1e-9 * scale + 4 * torch.finfo(problem.dtype).eps * points.abs().amax(0)
+        beaten = ((values.unsqueeze(1) + rounding < points[:200]).all(-1)).any()
         require(not beaten, f"{name}: no sample beats the exact front")
     few = problem.pareto_front(20)
     require(few is not None and 0 < len(few) <= max(40, len(known)), f"{name}: pareto_front(20) returns a few points")
