@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from paretokit.solvers.gflownet._mogfn import MOGFN
     from paretokit.solvers.gflownet._opgfn import OPGFN
     from paretokit.solvers.merging._adamerging import AdaMerging
+    from paretokit.solvers.merging._preference_merging import PreferenceMerging
     from paretokit.solvers.merging._task_arithmetic import TaskArithmetic
     from paretokit.solvers.merging._ties import TIES
     from paretokit.solvers.merging._weight_averaging import WeightAveraging
@@ -54,6 +55,7 @@ __all__ = [
     "MOReinforce",
     "MetropolisHastings",
     "MultiPolicyQ",
+    "PreferenceMerging",
     "PygmoSolver",
     "PymooSolver",
     "QuasiRandomSearch",

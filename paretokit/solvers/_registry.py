@@ -43,6 +43,7 @@ NATIVE: Mapping[str, str] = {
     "NSGA3": _ROOM + "_nsga3:NSGA3",
     "OPGFN": "paretokit.solvers.gflownet._opgfn:OPGFN",
     "PGMORL": "paretokit.solvers.morl._pgmorl:PGMORL",
+    "PreferenceMerging": "paretokit.solvers.merging._preference_merging:PreferenceMerging",
     "QuasiRandomSearch": _ROOM + "_random:QuasiRandomSearch",
     "RandomSearch": _ROOM + "_random:RandomSearch",
     "SMSEMOA": _ROOM + "_smsemoa:SMSEMOA",
