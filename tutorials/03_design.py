@@ -121,7 +121,9 @@ print(sorted({words.decode(x) for x in spelled.front.x})[:6])
 # An answer that is no number is named with its word: nothing trains silently on it.
 
 # %%
-broken = pk.problems.CompositionalDesign.sequences("ABC", ("a", "b"), lambda word: (float("nan"), 1.0), max_length=4)
+broken = pk.problems.CompositionalDesign.sequences(
+    "ABC", ("a", "b"), lambda word: (float("nan"), len(word) / 4), max_length=4
+)
 try:
     broken.evaluate(broken.space.sample(1, pk.core.Rng.from_seed(0)))
 except pk.core.ParetoError as error:
@@ -158,6 +160,7 @@ if importlib.util.find_spec("rdkit") is not None:
     choice = best.pick([0.5, 0.5])
     print(choice.why)
     print(choice.decode().smiles)
-    order = best.values[:, 0].argsort()
-    labels = [f"QED {q:.2f}, SA {s:.2f}" for q, s in best.values[order].tolist()]
-    drawing = molecules.drawn(best.x[order], labels)
+    along = best.values[:, 0].argsort()
+    labels = [f"QED {q:.2f}, SA {s:.2f}" for q, s in best.values[along].tolist()]
+    drawing = molecules.drawn(best.x[along], labels)  # a grid of pictures along the front, shown by a notebook
+    print(drawing)
