@@ -16,7 +16,7 @@ from paretokit.core import _check as check
 from paretokit.problems.merging._assembly import Layers, assembled
 from paretokit.problems.merging._checkpoints import Checkpoint
 from paretokit.problems.merging._mark import mark
-from paretokit.problems.merging._module import batch_statistics, with_tensors
+from paretokit.problems.merging._module import batch_norms, batch_statistics, with_tensors
 from paretokit.problems.merging._runner import Forward, Runner, plain_forward
 from paretokit.problems.merging._tasks import Inputs, Task, count, parts, rebuilt, rows_of
 from paretokit.problems.merging._vectors import Storage, TaskVectors
@@ -217,7 +217,11 @@ class ModelMerging(Problem):
         for name, tensor in self.runner.module.state_dict().items():
             device = torch.device("cpu") if own[name].is_meta else own[name].device
             new[name] = tensor.detach().to(device, own[name].dtype, copy=True)
-        return with_tensors(self.architecture, new, torch.clone).requires_grad_()
+        merged = with_tensors(self.architecture, new, torch.clone)
+        for norm in batch_norms(merged):
+            assert norm.running_var is not None
+            norm.running_var.clamp_(min=0)
+        return merged.requires_grad_()
 
     def save(self, x: Tensor, folder: str | Path) -> None:
         """Write the merged model as `save_pretrained` does: ``model.safetensors``, ``config.json`` where known."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from paretokit.core import _check as check
 
@@ -70,6 +72,29 @@ def batch_norms(module: nn.Module) -> list[BatchNorm]:
     return [m for m in found if m.running_mean is not None]
 
 
+def differentiable(norms: list[BatchNorm]) -> None:
+    r"""Let BatchNorm layers, in place, normalize with gradients to their running statistics too, as torch's do not.
+
+    .. math:: y = \gamma\,(x - \mu) / \sqrt{\max(v, 0) + \epsilon} + \beta
+
+    A variance that a merge extrapolated below zero counts as zero.
+    """
+    for m in norms:
+        m.forward = partial(_normalized, m)  # type: ignore[method-assign]
+
+
+def _normalized(m: BatchNorm, x: Tensor) -> Tensor:
+    m._check_input_dim(x)
+    assert m.running_mean is not None
+    assert m.running_var is not None
+    scale = (m.running_var.clamp_min(0) + m.eps).rsqrt()
+    scale = scale if m.weight is None else scale * m.weight
+    shift = -m.running_mean * scale
+    shift = shift if m.bias is None else shift + m.bias
+    tail = (1,) * (x.ndim - 2)
+    return x * scale.reshape(-1, *tail) + shift.reshape(-1, *tail)
+
+
 @contextmanager
 def batch_statistics(norms: list[BatchNorm]) -> Iterator[None]:
     """Let BatchNorm layers normalize by the batch they see, and leave their running statistics alone."""
@@ -94,6 +119,18 @@ def estimating(norms: list[BatchNorm]) -> Iterator[None]:
     finally:
         for m, momentum in zip(norms, kept, strict=True):
             m.momentum, m.training = momentum, False
+
+
+@contextmanager
+def plain_attention() -> Iterator[None]:
+    """Keep torch's attention from its fused kernels, which have no batching rule."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def likeness(device: torch.device, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from paretokit.problems.merging._module import batch_norms, batch_statistics, estimating, likeness, with_tensors
-from paretokit.problems.merging._tasks import Inputs, Task, count, joined, parts, rows_of
+from paretokit.problems.merging._module import (
+    batch_norms,
+    batch_statistics,
+    differentiable,
+    estimating,
+    likeness,
+    plain_attention,
+    with_tensors,
+)
+from paretokit.problems.merging._tasks import Inputs, Task, count, joined, parts, rebuilt, rows_of
 from paretokit.problems.merging._vectors import TaskVectors
 
 Forward = Callable[[nn.Module, Any], Tensor]
@@ -19,7 +29,7 @@ Forward = Callable[[nn.Module, Any], Tensor]
 Way = Literal["auto", "stacked", "loop"]
 """How several members are run."""
 
-STACKED = 1 << 17  # most weights of a network that is stacked by itself
+STACKED = 1 << 15  # most weights of a network that "auto" stacks: beyond, a loop was faster (16 MLPs, CNNs; one core)
 BATCH = 32  # examples a task in a batch of which statistics are taken
 
 
@@ -92,7 +102,10 @@ class Runner:
             view.grad = self.gradient[part.begin : part.end].view(part.shape)
             tensors[part.name] = view
         self.module = with_tensors(architecture, tensors, placed)
-        self.norms = batch_norms(self.module) if batch_norm == "estimate" else []
+        norms = batch_norms(self.module)
+        self.norms = norms if batch_norm == "estimate" else []
+        if batch_norm == "merge":
+            differentiable(norms)
         self._called = _Called(self)
 
     def load(self, row: Tensor) -> None:
@@ -180,7 +193,8 @@ class Runner:
         The module's own weights are neither read nor written.
         """
         if self._stacks(len(rows), way):
-            out: Tensor = torch.func.vmap(self._called.at, in_dims=(0, None))(rows, batches)
+            with plain_attention():
+                out: Tensor = torch.func.vmap(self._called.at, in_dims=(0, None))(rows, batches)
             return out
         return torch.stack([self._called.at(row, batches) for row in rows])
 
@@ -189,7 +203,22 @@ class Runner:
             yield self.vectors.merged(own.unsqueeze(0))[0]
 
     def _stacks(self, members: int, way: Way) -> bool:
-        return way == "stacked" or (way == "auto" and members > 1 and self.vectors.size <= STACKED)
+        small = members > 1 and self.vectors.size <= STACKED
+        return way == "stacked" or (way == "auto" and small and self.stackable)
+
+    @cached_property
+    def stackable(self) -> bool:
+        """Whether all that the network does can be batched over its weights."""
+        place = likeness(self.row.device, self.row.dtype)
+        few = [rebuilt(t.unlabeled, [place(p[:2]) for p in parts(t.unlabeled)]) for t in self.tasks]
+        rows = self.vectors.base.repeat(2, 1).requires_grad_()
+        try:
+            with warnings.catch_warnings(), torch.enable_grad():
+                warnings.simplefilter("error")  # an operation that would be looped over with a warning
+                torch.autograd.grad(self.stacked(rows, few, way="stacked").sum(), rows)
+        except (RuntimeError, UserWarning):
+            return False
+        return True
 
     def _gradient(self, batches: list[Inputs], weights: Tensor) -> tuple[Tensor, Tensor]:
         self.gradient.zero_()
