@@ -71,7 +71,7 @@ print(ordered)
 
 # %% [markdown]
 # On a grid this small the hypervolume tells little: throwing darts finds most of the front. What matters is where the
-# *samples* of the trained sampler are. Share on the front, and the entropy over its cells (log of their number at most):
+# *samples* of the trained sampler are. Share on the front, and the entropy over its cells (at most log 15):
 
 # %%
 front = grid.pareto_front()
@@ -163,4 +163,4 @@ if importlib.util.find_spec("rdkit") is not None:
     along = best.values[:, 0].argsort()
     labels = [f"QED {q:.2f}, SA {s:.2f}" for q, s in best.values[along].tolist()]
     drawing = molecules.drawn(best.x[along], labels)  # a grid of pictures along the front, shown by a notebook
-    print(drawing)
+    (work / "molecules.svg").write_text(drawing.svg)
