@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from paretokit.solvers.gflownet._mogfn import MOGFN
     from paretokit.solvers.gflownet._opgfn import OPGFN
     from paretokit.solvers.merging._adamerging import AdaMerging
+    from paretokit.solvers.merging._dare import DARE
+    from paretokit.solvers.merging._fisher_merging import FisherMerging
     from paretokit.solvers.merging._preference_merging import PreferenceMerging
+    from paretokit.solvers.merging._regmean import RegMean
     from paretokit.solvers.merging._task_arithmetic import TaskArithmetic
     from paretokit.solvers.merging._ties import TIES
     from paretokit.solvers.merging._weight_averaging import WeightAveraging
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CMORL",
+    "DARE",
     "GCGFN",
     "MOEAD",
     "MOGFN",
@@ -52,6 +56,7 @@ __all__ = [
     "TIES",
     "AdaMerging",
     "ConditionedPPO",
+    "FisherMerging",
     "MOReinforce",
     "MetropolisHastings",
     "MultiPolicyQ",
@@ -60,6 +65,7 @@ __all__ = [
     "PymooSolver",
     "QuasiRandomSearch",
     "RandomSearch",
+    "RegMean",
     "SolverRecord",
     "SolverTable",
     "TaskArithmetic",

@@ -48,7 +48,16 @@ DESIGNS = {
     "OPGFN": {**FLOW, "replay": {"warmup": 8}, "ema": 0.9, "backward": "learned"},
 }
 # Solvers of merging are checked on trained networks in tests/solvers/merging.
-MERGING = ["AdaMerging", "PreferenceMerging", "TIES", "TaskArithmetic", "WeightAveraging"]
+MERGING = [
+    "AdaMerging",
+    "DARE",
+    "FisherMerging",
+    "PreferenceMerging",
+    "RegMean",
+    "TIES",
+    "TaskArithmetic",
+    "WeightAveraging",
+]
 PPO = {"n_steps": 16, "n_envs": 4, "epochs": 2, "minibatches": 2}
 WORLDS = {
     "CMORL": {"ppo": PPO, "init_updates": 2, "rounds": 2, "n_selected": 2, "extension_updates": 2},

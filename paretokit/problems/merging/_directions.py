@@ -11,6 +11,8 @@ from torch import Tensor
 
 from paretokit.core import Rng
 from paretokit.core import _check as check
+from paretokit.problems.merging._module import estimating
+from paretokit.problems.merging._tasks import Inputs, count, parts, rebuilt, rows_of
 from paretokit.problems.merging._vectors import TaskVectors
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 METHODS: Mapping[str, str] = {
     "dare": "_directions:dare",
+    "fisher": "_fisher:fisher",
+    "regmean": "_regmean:regmean",
     "ties": "_directions:ties",
 }
 AGGREGATES = ("none", "sum", "mean")
@@ -42,6 +46,38 @@ def directions(problem: ModelMerging, variant: Mapping[str, Any]) -> TaskVectors
 def single(vectors: TaskVectors, delta: Tensor) -> TaskVectors:
     """Return one direction `[N]` over the same base and layers: a merge that is no combination of task vectors."""
     return vectors.with_deltas(delta.to(vectors.base).unsqueeze(0))
+
+
+def one_each(problem: ModelMerging, method: str) -> None:
+    """Raise `InputError` unless the problem has one task a fine-tuning, whose data says what its weights are for."""
+    k, m = problem.original.n_tasks, len(problem.tasks)
+    check.that(k == m, "tasks", f"be one a fine-tuning for {method}, {k} in all", m)
+
+
+def tuned_row(problem: ModelMerging, k: int) -> Tensor:
+    """Return the flat weights `[N]` of a fine-tuning."""
+    vectors = problem.original
+    one = vectors.base.new_zeros(1, vectors.n_layers, vectors.n_tasks)
+    one[..., k] = 1
+    return vectors.merged(one)[0]
+
+
+def examples_of(problem: ModelMerging, k: int, *, examples: int, rng: Rng) -> Inputs:
+    """Return some of a task's unlabeled inputs, drawn without replacement, where and as the problem computes."""
+    data = problem.tasks[k].unlabeled
+    chosen = rows_of(data, rng.child("examples", k).permutation(count(data))[:examples])
+    placed = [p.to(problem.device, problem.dtype if p.is_floating_point() else None) for p in parts(chosen)]
+    return rebuilt(chosen, placed)
+
+
+def load_tuned(problem: ModelMerging, k: int, inputs: Inputs) -> Tensor:
+    """Put a fine-tuning into the problem's network, running statistics of its own inputs included; return its row."""
+    runner, row = problem.runner, tuned_row(problem, k)
+    runner.load(row)
+    if runner.norms:
+        with torch.no_grad(), estimating(runner.norms):
+            runner.forward(runner.module, inputs)
+    return row
 
 
 def ties(problem: ModelMerging, *, trim: float, aggregate: str) -> TaskVectors:
