@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from paretokit.solvers.merging._fisher_merging import FisherMerging
     from paretokit.solvers.merging._preference_merging import PreferenceMerging
     from paretokit.solvers.merging._regmean import RegMean
+    from paretokit.solvers.merging._surrogate_merging import SurrogateMerging
     from paretokit.solvers.merging._task_arithmetic import TaskArithmetic
     from paretokit.solvers.merging._ties import TIES
     from paretokit.solvers.merging._weight_averaging import WeightAveraging
@@ -68,6 +69,7 @@ __all__ = [
     "RegMean",
     "SolverRecord",
     "SolverTable",
+    "SurrogateMerging",
     "TaskArithmetic",
     "WeightAveraging",
     "fitting",

@@ -50,6 +50,7 @@ NATIVE: Mapping[str, str] = {
     "RandomSearch": _ROOM + "_random:RandomSearch",
     "RegMean": "paretokit.solvers.merging._regmean:RegMean",
     "SMSEMOA": _ROOM + "_smsemoa:SMSEMOA",
+    "SurrogateMerging": "paretokit.solvers.merging._surrogate_merging:SurrogateMerging",
     "TIES": "paretokit.solvers.merging._ties:TIES",
     "TaskArithmetic": "paretokit.solvers.merging._task_arithmetic:TaskArithmetic",
     "WeightAveraging": "paretokit.solvers.merging._weight_averaging:WeightAveraging",

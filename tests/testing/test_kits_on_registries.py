@@ -54,6 +54,7 @@ MERGING = [
     "FisherMerging",
     "PreferenceMerging",
     "RegMean",
+    "SurrogateMerging",
     "TIES",
     "TaskArithmetic",
     "WeightAveraging",
