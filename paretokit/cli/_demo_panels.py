@@ -111,7 +111,8 @@ class DemoPanel(Protocol):
 
 def panels() -> tuple[DemoPanel, ...]:
     """Return the demo's panels in their order."""
+    from paretokit.cli._demo_designs import DESIGNS
     from paretokit.cli._demo_policies import POLICIES
     from paretokit.cli._demo_search import SEARCHES
 
-    return (*SEARCHES, *POLICIES)
+    return (*SEARCHES, *POLICIES, *DESIGNS)

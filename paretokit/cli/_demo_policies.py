@@ -3,41 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from paretokit.cli._demo_panels import DemoPanel, PanelReport, Picked, Picture, Row, Tick
+from paretokit.cli import _demo_runs as runs
+from paretokit.cli._demo_panels import DemoPanel, PanelReport, Picked, Picture, Tick
+from paretokit.cli._demo_runs import Entrant
 from paretokit.problems import MORL
 from paretokit.problems.morl import Network
-from paretokit.run import Budget, Result, solve
-
-SCORES = ("hypervolume", "r2", "sparsity", "igd_plus")
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class Entrant:
-    """A solver by name.
-
-    Attributes:
-        name: As `solvers.make` takes it.
-        options: Of the solver.
-    """
-
-    name: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def call(self) -> str:
-        """Name and options as Python."""
-        return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.options.items())})"
-
-    def row(self, result: Result, work: int) -> Row:
-        """Return its line in the table, given the work that it was allowed."""
-        scores = {score: result.scores.get(score) for score in SCORES}
-        short = result.status == "budget" and result.cost.work < work
-        return Row(self.name, len(result.front), scores, result.seconds, "out of time" if short else result.status)
+from paretokit.run import Budget, Result
 
 
 @final
@@ -80,20 +55,12 @@ class PolicyPanel:
 
     def run(self, folder: Path, tick: Tick) -> PanelReport:
         """Train with each solver, then score, draw, pick and film."""
-        from paretokit import solvers
-
         problem = self.problem()
-        results: dict[str, Result] = {}
-        for entrant in self.entrants:
-            seconds = tick(f"{entrant.name} on {self.name}")
-            solver = solvers.make(entrant.name, **entrant.options)
-            budget = Budget(work=self.work, seconds=seconds)
-            results[entrant.name] = solve(problem, solver, budget=budget, seed=self.seed, progress=False)
-            if results[entrant.name].status == "interrupted":
-                raise KeyboardInterrupt
+        budget = Budget(work=self.work)
+        results = runs.race(problem, self.entrants, tick, budget=budget, seed=self.seed, place=self.name)
         rows = tuple(entrant.row(results[entrant.name], self.work) for entrant in self.entrants)
-        best = max(rows, key=lambda row: row.scores["hypervolume"] or 0.0).solver
-        choice = results[best].front.pick(self.preference) if len(results[best].front) else None
+        best = runs.best_of(rows)
+        choice = runs.chosen(results[best], self.preference)
         facts, more = ({}, ()) if choice is None else self._filmed(folder, problem, choice)
         return PanelReport(
             title=self.title,
@@ -134,9 +101,6 @@ class PolicyPanel:
 
     def _protocol(self, problem: MORL) -> dict[str, str]:
         measured, scoring = problem.protocol.measurement, problem.protocol.scoring
-        kinds = {"exact": "known exactly", "approximate": "known approximately"}
-        kinds["exact convex coverage set"] = "known as an exact convex coverage set"
-        point = "(" + ", ".join(f"{v:.6g}" for v in scoring.reference_point or ()) + ")"
         seeds = f"seeds {measured.seeds[0]} to {measured.seeds[-1]}" if problem.held_out else "nothing in it is random"
         episodes = f"{measured.episodes} episode{'s' if measured.episodes != 1 else ''}"
         return {
@@ -145,50 +109,38 @@ class PolicyPanel:
             "Measurement": f"discount {measured.discount:g}, at most {measured.horizon} steps, {episodes} of the "
             f"policy's most probable actions; {seeds}",
             "Budget": f"{self.work:,} environment steps for each solver, training and measuring; seed {self.seed}",
-            "Reference point of the hypervolume": point,
+            "Reference point of the hypervolume": runs.numbers(scoring.reference_point or ()),
             "Sparsity, IGD+": "in the objectives' own units; front of deterministic policies "
-            + kinds.get(problem.front_kind, "unknown"),
+            + runs.known(problem.front_kind),
             "Solvers": "; ".join(entrant.call for entrant in self.entrants) + "; all else by default",
         }
 
     def _pictures(self, folder: Path, results: Mapping[str, Result], best: str, choice: Any) -> tuple[Picture, ...]:
-        from paretokit.cli import _pictures as draw
-
-        order = tuple(results)
-        fronts, course, picked = (folder / f"{self.name}-{part}.png" for part in ("fronts", "training", "choice"))
-        draw.fronts(results, fronts, order=order)
-        kind = self.problem().front_kind
-        behind = {
-            "exact": " The exact front lies behind in gray.",
-            "exact convex coverage set": " The exact convex coverage set lies behind in gray.",
-            "approximate": " The best known front lies behind in gray.",
-        }
-        made = [Picture(fronts, f"Final fronts, one picture a solver.{behind.get(kind, '')}")]
-        if any(len(result.front) for result in results.values()):
-            draw.convergence(results, course, order=order, against="work")
-            made.append(
-                Picture(course, "Hypervolume against environment steps, training and measuring; higher is better.")
-            )
-        if choice is not None:
-            draw.choice(results[best], choice, picked, order=order, name=best)
-            wanted = ", ".join(f"{w:g}" for w in self.preference)
-            made.append(Picture(picked, f"The policy picked with preference ({wanted}) from the front of {best}."))
-        return tuple(made)
+        wanted = ", ".join(f"{w:g}" for w in self.preference)
+        captions = (
+            f"Final fronts, one picture a solver.{runs.behind(self.problem().front_kind)}",
+            "Hypervolume against environment steps, training and measuring; higher is better.",
+            f"The policy picked with preference ({wanted}) from the front of {best}.",
+        )
+        return runs.pictures(
+            folder,
+            results,
+            choice,
+            stem=self.name,
+            order=tuple(results),
+            best=best,
+            course="training",
+            against="work",
+            captions=captions,
+        )
 
     def _code(self, best: str) -> str:
+        made = [
+            f"policy = pk.problems.morl.Network(hidden={self.hidden!r})",
+            f'problem = pk.problems.MORL("{self.environment}", policy=policy)',
+        ]
         entrant = next(e for e in self.entrants if e.name == best)
-        settings = "".join(f", {k}={v!r}" for k, v in entrant.options.items())
-        return "\n".join(
-            [
-                "import paretokit as pk",
-                "",
-                f"policy = pk.problems.morl.Network(hidden={self.hidden!r})",
-                f'problem = pk.problems.MORL("{self.environment}", policy=policy)',
-                f'solver = pk.solvers.make("{best}"{settings})',
-                f"result = pk.solve(problem, solver, budget=pk.Budget(work={self.work}), seed={self.seed})",
-                f"print(result.front.pick({list(self.preference)}))",
-            ]
-        )
+        return runs.code(entrant, made, budget=f"work={self.work}", seed=self.seed, preference=self.preference)
 
 
 _PPO = {"n_steps": 64, "n_envs": 16, "minibatches": 8, "learning_rate": 1e-3, "discount": 0.99}

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
-from paretokit.cli._demo_panels import DemoPanel, PanelReport, Picked, Picture, Row, Tick
+from paretokit.cli import _demo_runs as runs
+from paretokit.cli._demo_panels import DemoPanel, PanelReport, Picked, Picture, Tick
+from paretokit.cli._demo_runs import Entrant
 from paretokit.core import Problem
-from paretokit.run import Budget, Result, solve
+from paretokit.run import Budget, Result
 
 # The order fixes each solver's color in all pictures.
 COLORS = ("NSGA2", "NSGA3", "SMSEMOA", "pymoo.AGEMOEA", "MOEAD", "pygmo.nsga2")
@@ -19,7 +21,6 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "pymoo.AGEMOEA": {"pop_size": 100},
     "pygmo.nsga2": {"pop_size": 100},
 }
-SCORES = ("hypervolume", "r2", "sparsity", "igd_plus")
 
 
 @final
@@ -56,41 +57,40 @@ class SearchPanel:
         """Number of solvers."""
         return len(self.solvers)
 
+    @property
+    def entrants(self) -> tuple[Entrant, ...]:
+        """The solvers with their options."""
+        return tuple(Entrant(name=name, options=OPTIONS.get(name, {})) for name in self.solvers)
+
     def run(self, folder: Path, tick: Tick) -> PanelReport:
         """Solve with each solver, then score, draw and pick."""
-        from paretokit import problems, solvers
+        from paretokit import problems
 
         problem = problems.make(self.problem_id, **self.problem_options)
-        results: dict[str, Result] = {}
-        for name in self.solvers:
-            seconds = tick(f"{name} on {problem.name}")
-            solver = solvers.make(name, **OPTIONS.get(name, {}))
-            budget = Budget(evaluations=self.evaluations, seconds=seconds)
-            results[name] = solve(problem, solver, budget=budget, seed=self.seed, progress=False)
-            if results[name].status == "interrupted":
-                raise KeyboardInterrupt
-        rows = tuple(_row(name, result, self.evaluations) for name, result in results.items())
-        best = max(rows, key=lambda row: row.scores["hypervolume"] or 0.0).solver
-        choice = results[best].front.pick(self.preference)
+        budget = Budget(evaluations=self.evaluations)
+        results = runs.race(problem, self.entrants, tick, budget=budget, seed=self.seed, place=problem.name)
+        rows = tuple(entrant.row(results[entrant.name], self.evaluations) for entrant in self.entrants)
+        best = runs.best_of(rows)
+        choice = runs.chosen(results[best], self.preference)
+        asked = f"{self.wish}, from the front of {best}"
         return PanelReport(
             title=self.title,
             story=self.story,
             rows=rows,
-            protocol=self._protocol(problem, results),
+            protocol=self._protocol(problem),
             pictures=self._pictures(folder, results, best, choice),
-            picked=_picked(problem, choice, f"{self.wish}, from the front of {best}"),
+            picked=None if choice is None else _picked(problem, choice, asked),
             code=self._code(best),
         )
 
-    def _protocol(self, problem: Problem, results: Mapping[str, Result]) -> dict[str, str]:
+    def _protocol(self, problem: Problem) -> dict[str, str]:
         scoring = problem.protocol.scoring
-        kinds = {"exact": "known exactly", "approximate": "known approximately"}
         points = {
             "Reference point of the hypervolume": scoring.reference_point,
             "Ideal point": scoring.ideal,
             "Nadir point": scoring.nadir,
         }
-        shown = {name: "(" + ", ".join(f"{v:.6g}" for v in point) + ")" for name, point in points.items() if point}
+        shown = {name: runs.numbers(point) for name, point in points.items() if point}
         sizes = f"{problem.space.dim} variables, {problem.n_constraints or 'no'} constraints"
         return {
             "Problem": f"{problem.name}: {sizes}",
@@ -99,56 +99,38 @@ class SearchPanel:
             **shown,
             "R2": "values scaled by ideal and nadir, Tchebycheff utility, ideal as utopian point, lattice of about "
             "500 weights",
-            "Sparsity, IGD+": "in the objectives' own units; true front " + kinds.get(problem.front_kind, "unknown"),
-            "Solvers": "; ".join(_call(name) for name in results) + "; all else by default",
+            "Sparsity, IGD+": "in the objectives' own units; true front " + runs.known(problem.front_kind),
+            "Solvers": "; ".join(entrant.call for entrant in self.entrants) + "; all else by default",
         }
 
     def _pictures(self, folder: Path, results: Mapping[str, Result], best: str, choice: Any) -> tuple[Picture, ...]:
-        from paretokit.cli import _pictures as draw
-
-        fronts, course, picked = (folder / f"{self.name}-{part}.png" for part in ("fronts", "convergence", "choice"))
-        draw.fronts(results, fronts, order=COLORS)
-        draw.convergence(results, course, order=COLORS)
-        draw.choice(results[best], choice, picked, order=COLORS, name=best)
         problem = results[best].problem
-        kind = "unknown" if problem is None else problem.front_kind
-        behind = {
-            "exact": " The exact front lies behind in gray.",
-            "approximate": " The best known front lies behind in gray.",
-        }.get(kind, "")
-        point = results[best].front.protocol.scoring.reference_point or ()
-        at = f"({', '.join(f'{v:.4g}' for v in point)})"
+        scoring = results[best].front.protocol.scoring
         wanted = ", ".join(f"{w:g}" for w in self.preference)
-        return (
-            Picture(fronts, f"Final fronts after {self.evaluations:,} evaluations; hypervolume at {at}.{behind}"),
-            Picture(course, "Hypervolume of the population against evaluations; higher is better."),
-            Picture(picked, f"The solution picked with preference ({wanted}) from the front of {best}."),
+        captions = (
+            f"Final fronts after {self.evaluations:,} evaluations; hypervolume at "
+            f"{runs.numbers(scoring.reference_point or ())}.{runs.behind(problem.front_kind if problem else '')}",
+            "Hypervolume of the population against evaluations; higher is better.",
+            f"The solution picked with preference ({wanted}) from the front of {best}.",
+        )
+        return runs.pictures(
+            folder,
+            results,
+            choice,
+            stem=self.name,
+            order=COLORS,
+            best=best,
+            course="convergence",
+            against="evaluations",
+            captions=captions,
         )
 
     def _code(self, best: str) -> str:
         options = "".join(f", {k}={v!r}" for k, v in self.problem_options.items())
-        settings = "".join(f", {k}={v!r}" for k, v in OPTIONS.get(best, {}).items())
-        return "\n".join(
-            [
-                "import paretokit as pk",
-                "",
-                f'problem = pk.problems.make("{self.problem_id}"{options})',
-                f'solver = pk.solvers.make("{best}"{settings})',
-                f"budget = pk.Budget(evaluations={self.evaluations})",
-                f"result = pk.solve(problem, solver, budget=budget, seed={self.seed})",
-                f"print(result.front.pick({list(self.preference)}))",
-            ]
-        )
-
-
-def _call(name: str) -> str:
-    return f"{name}({', '.join(f'{k}={v!r}' for k, v in OPTIONS.get(name, {}).items())})"
-
-
-def _row(name: str, result: Result, evaluations: int) -> Row:
-    scores = {score: result.scores.get(score) for score in SCORES}
-    done = result.status == "budget" and result.cost.evaluations < evaluations
-    return Row(name, len(result.front), scores, result.seconds, "out of time" if done else result.status)
+        made = [f'problem = pk.problems.make("{self.problem_id}"{options})']
+        entrant = next(e for e in self.entrants if e.name == best)
+        budget = f"evaluations={self.evaluations}"
+        return runs.code(entrant, made, budget=budget, seed=self.seed, preference=self.preference)
 
 
 def _picked(problem: Problem, choice: Any, asked: str) -> Picked:

@@ -1,4 +1,4 @@
-"""PNGs of the command line: small multiples of fronts, convergence, a chosen solution, an episode."""
+"""PNGs of the command line: small multiples of fronts, convergence, a chosen solution, an episode, samplers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from paretokit import plots
 from paretokit.core import Front
 from paretokit.plots import _style as style
 from paretokit.run import Result
 
 DPI = 130
+LARGEST = 1600.0  # area in square points of a sample that always comes out
 
 
 def figure(width: float, height: float) -> Any:
@@ -102,12 +106,43 @@ def choice(result: Result, picked: Any, file: Path, *, order: Sequence[str], nam
     _write(made, file)
 
 
-def strip(frames: Sequence[Any], file: Path, *, n: int = 6) -> None:
-    """Draw frames of an episode side by side."""
+def strip(frames: Sequence[Any], file: Path, *, n: int = 6, labels: Sequence[str] | None = None) -> None:
+    """Draw images side by side, labeled by their place unless told otherwise."""
     height, width = frames[0].shape[:2]
     n = min(n, len(frames))
     made = figure(10.6, 0.4 + 10.6 / n * height / width)
-    plots.frames(frames, n=n, ax=made.add_subplot())
+    plots.frames(frames, n=n, labels=labels, ax=made.add_subplot())
+    _write(made, file)
+
+
+def clouds(
+    front: Front, samples: Mapping[str, Tensor], notes: Mapping[str, str], *, file: Path, order: Sequence[str]
+) -> None:
+    """Draw what samplers draw, one picture each with the same axes: the area of a point is how often it came out.
+
+    Args:
+        front: Tells objectives and the known front.
+        samples: Values `[n, 2]` by sampler.
+        notes: A line for each.
+        file: Where to.
+        order: Of the solvers, by which they have their colors.
+    """
+    made = figure(4.0 * len(samples), 3.4)
+    nothing = dataclasses.replace(front, values=front.values[:0], x=None, stderr=None, info={})
+    axes = []
+    for place, (name, values) in enumerate(samples.items()):
+        ax = plots.scatter(nothing, ax=made.add_subplot(1, len(samples), place + 1))
+        _bare(ax)
+        points, counts = torch.unique(values.cpu(), dim=0, return_counts=True)
+        areas = (4 + LARGEST * counts / len(values)).numpy()
+        look: dict[str, Any] = {"s": areas, "color": style.color(order.index(name)), "alpha": 0.6, "linewidths": 0}
+        ax.scatter(*points.T.numpy(), **look)
+        ax.autoscale()
+        ax.set_title(f"{name}\n", loc="left", fontsize=style.LABEL + 0.5, color=style.INK)
+        small: dict[str, Any] = {"fontsize": style.SMALL + 0.5, "color": style.FAINT, "va": "bottom"}
+        ax.text(0.0, 1.02, notes[name], transform=ax.transAxes, **small)
+        axes.append(ax)
+    _share_limits(axes, 2)
     _write(made, file)
 
 

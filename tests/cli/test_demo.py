@@ -11,6 +11,7 @@ import pytest
 
 import paretokit as pk
 from paretokit.cli import _demo, main
+from paretokit.cli._demo_designs import DesignPanel
 from paretokit.cli._demo_panels import PanelReport, Picked, Picture, Row, panels
 from paretokit.cli._demo_policies import PolicyPanel
 from paretokit.cli._demo_search import SearchPanel
@@ -83,7 +84,7 @@ def test_code_in_the_report_reproduces_the_best_run(small, tmp_path):
 
 def test_every_panel_is_well_formed():
     found = panels()
-    assert [panel.name for panel in found] == ["dtlz2", "re21", "re37", "cre23", "treasure", "minecart"]
+    assert [panel.name for panel in found] == ["dtlz2", "re21", "re37", "cre23", "treasure", "minecart", "design"]
     searches = [panel for panel in found if isinstance(panel, SearchPanel)]
     for panel in searches:
         problem = pk.problems.make(panel.problem_id, **panel.problem_options)
@@ -94,9 +95,9 @@ def test_every_panel_is_well_formed():
         assert "pymoo" in libraries
         assert "pygmo" in libraries or problem.n_constraints
     assert any(pk.problems.make(panel.problem_id).n_constraints for panel in searches)
-    policies = [panel for panel in found if isinstance(panel, PolicyPanel)]
-    assert len(searches) + len(policies) == len(found)
-    for panel in policies:
+    others = [panel for panel in found if isinstance(panel, (PolicyPanel, DesignPanel))]
+    assert len(searches) + len(others) == len(found)
+    for panel in others:
         problem = panel.problem()
         assert len(panel.preference) == problem.n_objectives
         assert problem.front_kind != "unknown"
@@ -132,7 +133,7 @@ def test_interrupting_the_demo_is_one_line(small, capsys, tmp_path, monkeypatch)
     def stop(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("paretokit.cli._demo_search.solve", stop)
+    monkeypatch.setattr("paretokit.cli._demo_runs.solve", stop)
     assert main(["demo", "--out", str(tmp_path)]) == 130
     assert capsys.readouterr().err == "paretokit: interrupted\n"
 

@@ -11,7 +11,7 @@ import pytest
 import paretokit as pk
 from paretokit.cli import _demo, _episode, main
 from paretokit.cli._demo_panels import panels
-from paretokit.cli._demo_policies import Entrant
+from paretokit.cli._demo_runs import Entrant
 from paretokit.cli._pictures import strip
 
 
