@@ -102,6 +102,9 @@ def test_the_readme_counts_solvers_and_the_demos_panels_right():
     count = {source: sum(r.source == source for r in offered) for source in ("pymoo", "pygmo")}
     assert f"any of {len(offered)} solvers" in text
     assert f"{count['pymoo']} algorithms of pymoo and {count['pygmo']} of pygmo" in text
-    assert f"solves {['no', 'one', 'two', 'three', 'four', 'five', 'six'][len(panels())]} problems" in text
+    assert (
+        f"solves {['no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight'][len(panels())]} problems"
+        in text
+    )
     adapters = f"{count['pymoo'] + count['pygmo']} algorithms of two libraries"
     assert adapters in (ROOT / "docs" / "choose-a-solver.md").read_text("utf-8")
