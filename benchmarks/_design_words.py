@@ -14,15 +14,15 @@ from paretokit.problems.design import Molecules, NGrams
 from paretokit.solvers.gflownet import MOGFN, OPGFN, MOReinforce
 
 NEVER = 1 << 30  # no measurement but the first and the last
-UPDATES, BATCH = 10_000, 128
+UPDATES, BATCH = 1000, 128
 OPTIMUM, BEST_R2 = 0.40929, 6.9821
 EACH = 128
-BLOCK = 128  # preferences answered at once
 
 
 def words_solvers(updates: int = UPDATES) -> dict[str, Solver[Any]]:
     """Return what is compared on the three bigrams, all at `updates` times 128 words."""
-    network: dict[str, Any] = {"policy": {"kind": "mlp", "hidden": (128, 128)}, "learning_rate": 3e-3}
+    reader = {"kind": "transformer", "layers": 1, "hidden": (64,)}
+    network: dict[str, Any] = {"policy": reader, "learning_rate": 2e-3}
     shared: dict[str, Any] = {**network, "iterations": updates, "evaluate_every": NEVER, "n_samples": 1}
     raw = {"encoding": "raw"}
     return {
@@ -31,8 +31,8 @@ def words_solvers(updates: int = UPDATES) -> dict[str, Solver[Any]]:
             preferences=raw,
             log_z_rate=1e-1,
             scalarization="tchebycheff",
-            temperature=256.0,
-            lowest=-1000.0,
+            temperature=512.0,
+            lowest=-10_000.0,
         ),
         "OP-GFN": OPGFN(**shared),
         "MO-REINFORCE": MOReinforce(**shared, preferences=raw, scalarization="tchebycheff"),
@@ -45,7 +45,7 @@ def on_words(method: str, seed: int, updates: int) -> dict[str, Any]:
     problem, solver = NGrams(), words_solvers(updates)[method]
     budget = pk.Budget(evaluations=updates * BATCH) if method == "NSGA-II" else None
     result = pk.solve(problem, solver, budget=budget, seed=seed, progress=False)
-    grid = simplex_lattice(3, 49)
+    grid = simplex_lattice(3, 13)  # 105 preferences
     x, asked = answers(problem, solver, result, grid, Rng.from_seed(seed).child("answers"))
     front = problem.pareto_front()
     assert front is not None
