@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from paretokit.solvers.gflownet._metropolis_hastings import MetropolisHastings
     from paretokit.solvers.gflownet._mo_reinforce import MOReinforce
     from paretokit.solvers.gflownet._mogfn import MOGFN
+    from paretokit.solvers.gflownet._mogfn_al import MOGFNAL
     from paretokit.solvers.gflownet._opgfn import OPGFN
     from paretokit.solvers.merging._adamerging import AdaMerging
     from paretokit.solvers.merging._dare import DARE
@@ -48,6 +49,7 @@ __all__ = [
     "GCGFN",
     "MOEAD",
     "MOGFN",
+    "MOGFNAL",
     "MORLD",
     "NSGA2",
     "NSGA3",

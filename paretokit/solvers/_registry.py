@@ -37,6 +37,7 @@ NATIVE: Mapping[str, str] = {
     "GCGFN": "paretokit.solvers.gflownet._gcgfn:GCGFN",
     "MOEAD": _ROOM + "_moead:MOEAD",
     "MOGFN": "paretokit.solvers.gflownet._mogfn:MOGFN",
+    "MOGFNAL": "paretokit.solvers.gflownet._mogfn_al:MOGFNAL",
     "MORLD": "paretokit.solvers.morl._morld:MORLD",
     "MOReinforce": "paretokit.solvers.gflownet._mo_reinforce:MOReinforce",
     "MetropolisHastings": "paretokit.solvers.gflownet._metropolis_hastings:MetropolisHastings",

@@ -87,10 +87,20 @@ def test_native_solver_of_designs(name, dim):
     check_solver(pk.solvers.make(name, **DESIGNS[name]), grid, iterations=3)
 
 
+ACTIVE = {"n_initial": 8, "n_active": 2, "n_proposals": 4, "updates": 2, "batch_size": 4, "fit_iterations": 5}
+WORDS = {"MOGFNAL": {"policy": NET, "samples": 16, "max_edits": 3, **ACTIVE}}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_native_solver_of_words(name):
+    words = pk.problems.make("ngrams-v1", ngrams=("AB", "BA"), min_length=4, max_length=6, divisor=3, alphabet="ABC")
+    check_solver(pk.solvers.make(name, **WORDS[name]), words, iterations=2)
+
+
 def test_every_native_solver_is_checked():
     from paretokit.solvers._registry import NATIVE as REGISTERED
 
-    assert {*NATIVE, *WORLDS, *DESIGNS, *MERGING} == set(REGISTERED)
+    assert {*NATIVE, *WORLDS, *DESIGNS, *WORDS, *MERGING} == set(REGISTERED)
 
 
 def small(name):

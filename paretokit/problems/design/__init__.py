@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from paretokit.problems.design._aptamers import Aptamers
     from paretokit.problems.design._architecture_table import ArchitectureTable
     from paretokit.problems.design._design import CompositionalDesign
+    from paretokit.problems.design._edits import EditEnvironment
     from paretokit.problems.design._ehrlich import Ehrlich
     from paretokit.problems.design._environment import DesignEnvironment
     from paretokit.problems.design._hypergrid import GridEnvironment, HyperGrid
@@ -33,6 +34,7 @@ __all__ = [
     "ArchitectureTable",
     "CompositionalDesign",
     "DesignEnvironment",
+    "EditEnvironment",
     "Ehrlich",
     "GridEnvironment",
     "HyperGrid",
@@ -53,6 +55,7 @@ _HOMES = {
     "ArchitectureTable": "_architecture_table",
     "CompositionalDesign": "_design",
     "DesignEnvironment": "_environment",
+    "EditEnvironment": "_edits",
     "Ehrlich": "_ehrlich",
     "GridEnvironment": "_hypergrid",
     "HyperGrid": "_hypergrid",

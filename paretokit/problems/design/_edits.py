@@ -19,9 +19,9 @@ class EditEnvironment(DesignEnvironment):
 
     A state is the tokens (L = `max_length` columns, the pad v after the end), the tokens of the word that it began
     with, and whether the word is finished. A place is edited where the two differ; it is edited once at most, and never
-    with the letter that stands there. Words keep their length. The stop is illegal below `min_edits`, unless every place is edited already; a word
-    of `max_edits` edits is finished without it, so it takes as many actions as it has edits, and every other one takes
-    one more.
+    with the letter that stands there. Words keep their length. The stop is illegal below `min_edits`, unless every
+    place is edited already; a word of `max_edits` edits is finished without it, so it takes as many actions as it has
+    edits, and every other one takes one more.
 
     Backward action p puts the first word's letter back at place p, backward action L takes the stop back. A state of k
     edits therefore has k parents, each by one action, and the uniform backward policy is 1 / k. (The code of Jain et

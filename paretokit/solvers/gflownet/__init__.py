@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from paretokit.solvers.gflownet._mlp_policy import MLPPolicy
     from paretokit.solvers.gflownet._mo_reinforce import MOReinforce
     from paretokit.solvers.gflownet._mogfn import MOGFN
+    from paretokit.solvers.gflownet._mogfn_al import MOGFNAL
     from paretokit.solvers.gflownet._opgfn import OPGFN
     from paretokit.solvers.gflownet._policy import PolicyNetwork
     from paretokit.solvers.gflownet._replay import Replay
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "GCGFN",
     "MOGFN",
+    "MOGFNAL",
     "OPGFN",
     "Criterion",
     "DetailedBalance",
@@ -59,6 +61,7 @@ _HOMES = {
     "Goals": "_goals",
     "MLPPolicy": "_mlp_policy",
     "MOGFN": "_mogfn",
+    "MOGFNAL": "_mogfn_al",
     "MOReinforce": "_mo_reinforce",
     "MetropolisHastings": "_metropolis_hastings",
     "OPGFN": "_opgfn",

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from paretokit.core import Rng
-from paretokit.core import _check as check
-from paretokit.solvers.gflownet._surrogate import Surrogate, foreign
+from paretokit.solvers.gflownet._surrogate import Surrogate, bo, foreign
 
 CHUNK = 256  # most words that are scored at once
+JITTER = 1e-6  # added to the variances of standardized values
 
 
 @final
@@ -34,16 +34,18 @@ class JointWords:
         posterior_transform: Any = None,
     ) -> Any:
         """Return the joint posterior of the standardized values `[..., q, m]` of sets of words `[..., q, L]`."""
-        from botorch.posteriors import GPyTorchPosterior
-        from gpytorch.distributions import MultitaskMultivariateNormal, MultivariateNormal
-
+        posteriors = bo("botorch.posteriors")
+        distributions = bo("gpytorch.distributions")
+        operators = bo("linear_operator.operators")
         words, number = torch.unique(X.reshape(-1, X.shape[-1]), dim=0, return_inverse=True)
         at = number.view(X.shape[:-1])
         mean, covariance = self._surrogate.moments(words)
         means = mean[:, at].movedim(0, -2)
         covariances = covariance[:, at.unsqueeze(-1), at.unsqueeze(-2)].movedim(0, -3)
-        normal = MultivariateNormal(means, covariances)
-        return GPyTorchPosterior(MultitaskMultivariateNormal.from_batch_mvn(normal, task_dim=-1))
+        covariances.diagonal(dim1=-2, dim2=-1).add_(JITTER)  # a set may hold a word twice
+        normal = distributions.MultivariateNormal(means, operators.DenseLinearOperator(covariances))
+        joint = distributions.MultitaskMultivariateNormal.from_batch_mvn(normal, task_dim=-1)
+        return posteriors.GPyTorchPosterior(joint)
 
 
 @final
@@ -82,16 +84,14 @@ class Acquisition:
         Raises:
             MissingPackageError: Without botorch, with the install command.
         """
-        check.package("botorch", extra="bo")
-        from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
-        from botorch.sampling import SobolQMCNormalSampler
-
+        logei = bo("botorch.acquisition.multi_objective.logei")
+        sampling = bo("botorch.sampling")
         with foreign(rng), torch.no_grad():
-            function = qLogNoisyExpectedHypervolumeImprovement(
+            function = logei.qLogNoisyExpectedHypervolumeImprovement(
                 model=JointWords(surrogate),
                 ref_point=surrogate.standardized(reference).tolist(),
                 X_baseline=baseline,
-                sampler=SobolQMCNormalSampler(torch.Size([samples]), seed=rng.child("sobol").seed32),
+                sampler=sampling.SobolQMCNormalSampler(torch.Size([samples]), seed=rng.child("sobol").seed32),
                 prune_baseline=True,
             )
         return Acquisition(function, rng)

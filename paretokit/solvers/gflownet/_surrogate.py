@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
+import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +16,17 @@ from paretokit.core import Rng
 from paretokit.core import _check as check
 
 
+def bo(name: str) -> Any:
+    """Import a module of botorch or of what it stands on; warnings that importing raises are its own affair.
+
+    Raises:
+        MissingPackageError: Where it is not installed, with the install command.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return check.package(name, extra="bo")
+
+
 @contextlib.contextmanager
 def foreign(rng: Rng) -> Iterator[None]:
     """Run botorch's code: its warnings go nowhere, and torch's global generator is seeded inside and put back after.
@@ -23,8 +34,7 @@ def foreign(rng: Rng) -> Iterator[None]:
     A kernel that botorch may compile on first use (for minutes, if there is a compiler at all) is left alone, so that
     equal runs give equal bits whether it is there or not.
     """
-    check.package("botorch", extra="bo")
-    logei: Any = importlib.import_module("botorch.acquisition.multi_objective.logei")
+    logei = bo("botorch.acquisition.multi_objective.logei")
     switches = {"_load_attempted": True, "_C": None}
     kept = {name: getattr(logei, name) for name in switches if hasattr(logei, name)}
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
@@ -63,7 +73,8 @@ class WordFeatures:
     def places(self, x: Tensor) -> Tensor:
         """Return p of padded tokens `[n, L]`, float64 `[n, L v]`."""
         letters = torch.arange(self.n_letters, device=x.device)
-        return (x.unsqueeze(-1) == letters).flatten(1).to(torch.float64) / (2 * self.max_length) ** 0.5
+        here = (x.unsqueeze(-1) == letters).flatten(1).to(torch.float64)
+        return here / math.sqrt(2 * self.max_length)
 
     def counts(self, x: Tensor) -> Tensor:
         """Return c of padded tokens `[n, L]`, float64 `[n, v + v^2 + ... + v^k]`."""
@@ -74,7 +85,7 @@ class WordFeatures:
                 piece = piece[:, :-1] * v + tokens[:, k - 1 :]
                 inside = inside[:, :-1] & (tokens[:, k - 1 :] < v)
             counts = torch.zeros(len(x), v**k, dtype=torch.float64, device=x.device)
-            weight = inside.to(torch.float64) / self.max_length**0.5
+            weight = inside.to(torch.float64) / math.sqrt(self.max_length)
             parts.append(counts.scatter_add_(1, torch.where(inside, piece, 0), weight))
         return torch.cat(parts, 1)
 
@@ -92,8 +103,8 @@ class Surrogate:
 
     with the counts c and the places p of `WordFeatures`: the linear part goes beyond what was seen, the Matérn part
     holds what depends on places. Scales, length, noise and the constant mean maximize the marginal likelihood
-    (botorch's L-BFGS-B from fixed starts, so equal data give equal surrogates). Predictions are computed here, for all words of a
-    batch at once; they equal those of `model`, which repeats the data for each of them.
+    (botorch's L-BFGS-B from fixed starts, so equal data give equal surrogates). Predictions are computed here, for all
+    words of a batch at once; they equal those of `model`, which repeats the data for each of them.
 
     Source: a deep kernel on a convolutional network stands here in Stanton et al. (2022), ICML, and Jain et al. (2023),
     ICML. On pools of 96 to 288 mutated words, this kernel explained 0.8 to 1 of the held-out variance of n-grams, and
@@ -132,23 +143,19 @@ class Surrogate:
         Raises:
             MissingPackageError: Without botorch, with the install command.
         """
-        check.package("botorch", extra="bo")
-        from botorch.models import SingleTaskGP
-        from botorch.optim.fit import fit_gpytorch_mll_scipy
-        from gpytorch.kernels import LinearKernel, MaternKernel, ScaleKernel
-        from gpytorch.mlls import ExactMarginalLogLikelihood
-
+        models, fits = (bo(f"botorch.{part}") for part in ("models", "optim.fit"))
+        kernels, likelihoods = (bo(f"gpytorch.{part}") for part in ("kernels", "mlls"))
         center, spread = values.mean(0), values.std(0, unbiased=False)
         scale = torch.where(spread > 1e-9, spread, torch.ones_like(spread))
         rows, standard = features(x), (values - center) / scale
         shape, places = torch.Size([values.shape[1]]), features.max_length * features.n_letters
-        counted = LinearKernel(active_dims=tuple(range(places, rows.shape[1])), batch_shape=shape)
-        placed = MaternKernel(nu=2.5, active_dims=tuple(range(places)), batch_shape=shape)
-        kernel = counted + ScaleKernel(placed, batch_shape=shape)
+        counted = kernels.LinearKernel(active_dims=tuple(range(places, rows.shape[1])), batch_shape=shape)
+        placed = kernels.MaternKernel(nu=2.5, active_dims=tuple(range(places)), batch_shape=shape)
+        kernel = counted + kernels.ScaleKernel(placed, batch_shape=shape)
         with foreign(rng):
-            model = SingleTaskGP(rows, standard, covar_module=kernel.to(rows), outcome_transform=None)
-            likelihood = ExactMarginalLogLikelihood(model.likelihood, model)
-            fit_gpytorch_mll_scipy(likelihood, options={"maxiter": iterations})
+            model = models.SingleTaskGP(rows, standard, covar_module=kernel.to(rows), outcome_transform=None)
+            likelihood = likelihoods.ExactMarginalLogLikelihood(model.likelihood, model)
+            fits.fit_gpytorch_mll_scipy(likelihood, options={"maxiter": iterations})
             model.eval()
         noise = model.likelihood.noise.detach().reshape(-1, 1)
         within = _kernel(model, features, x, x) + torch.diag_embed(noise.expand(-1, len(x)))
@@ -179,10 +186,9 @@ def _kernel(model: Any, features: WordFeatures, x: Tensor, y: Tensor) -> Tensor:
     counted, placed = model.covar_module.kernels
     variance, length = counted.variance.detach().view(-1, 1, 1), placed.base_kernel.lengthscale.detach().view(-1, 1, 1)
     same = features.places(x) @ features.places(y).T
-    sizes = ((w < features.n_letters).sum(1).to(torch.float64) / (2 * features.max_length) for w in (x, y))
-    first, second = sizes
+    first, second = ((w < features.n_letters).sum(1) / (2 * features.max_length) for w in (x.double(), y.double()))
     square = first.unsqueeze(1) + second - 2 * same
     r = (5 * square.clamp_min(0)).sqrt() / length
     matern = placed.outputscale.detach().view(-1, 1, 1) * (1 + r + r.square() / 3) * torch.exp(-r)
-    linear: Tensor = variance * (features.counts(x) @ features.counts(y).T)
-    return linear + matern
+    prior: Tensor = variance * (features.counts(x) @ features.counts(y).T) + matern
+    return prior
