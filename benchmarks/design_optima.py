@@ -75,6 +75,7 @@ def sharp() -> MOGFN:
     return MOGFN(
         **wide(preferences={"encoding": "raw"}, log_z_rate=1e-2, learning_rate=2e-3),
         temperature={"value": 512.0, "draw": "loguniform", "low": 4.0, "high": 512.0},
+        replay={"share": 0.25, "pareto": 0.25, "warmup": 128},
         iterations=4000,
         n_samples=128,
         partitions=127,
