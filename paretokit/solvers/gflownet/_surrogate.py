@@ -186,8 +186,8 @@ def _kernel(model: Any, features: WordFeatures, x: Tensor, y: Tensor) -> Tensor:
     counted, placed = model.covar_module.kernels
     variance, length = counted.variance.detach().view(-1, 1, 1), placed.base_kernel.lengthscale.detach().view(-1, 1, 1)
     same = features.places(x) @ features.places(y).T
-    first, second = ((w < features.n_letters).sum(1) / (2 * features.max_length) for w in (x.double(), y.double()))
-    square = first.unsqueeze(1) + second - 2 * same
+    sizes = [(w < features.n_letters).to(torch.float64).sum(1) / (2 * features.max_length) for w in (x, y)]
+    square = sizes[0].unsqueeze(1) + sizes[1] - 2 * same
     r = (5 * square.clamp_min(0)).sqrt() / length
     matern = placed.outputscale.detach().view(-1, 1, 1) * (1 + r + r.square() / 3) * torch.exp(-r)
     prior: Tensor = variance * (features.counts(x) @ features.counts(y).T) + matern
