@@ -66,7 +66,7 @@ def test_tutorials_name_only_what_exists(tutorial):
 def test_options_of_solvers_in_slow_tutorials_are_known():
     import paretokit as pk
 
-    solvers = {"CMORL", "MORLD", "MultiPolicyQ", "NSGA2"}
+    solvers = {"CMORL", "MOGFN", "MORLD", "MultiPolicyQ", "NSGA2", "OPGFN"}
     made = 0
     for tutorial in sorted(SLOW):
         for node in ast.walk(ast.parse((ROOT / tutorial).read_text("utf-8"))):
