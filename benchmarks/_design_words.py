@@ -65,7 +65,7 @@ def answers(problem: Problem, solver: Solver[Any], result: Any, grid: Tensor, rn
     if isinstance(solver, OPGFN):  # asked for nothing: as many samples, of which each preference looks at its 128
         parts = [solver.draw(problem, result.state, n=EACH, rng=rng.child(i)) for i in range(len(grid))]
         return torch.cat(parts)[:n], grid.repeat_interleave(EACH, 0)
-    return torch.as_tensor(result.state.x), None
+    return result.state.x.flatten(0, -2), None
 
 
 def figures(
