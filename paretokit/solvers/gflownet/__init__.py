@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from paretokit.solvers.gflownet._conditions import Preferences, Temperature
     from paretokit.solvers.gflownet._criterion import Criterion
     from paretokit.solvers.gflownet._detailed_balance import DetailedBalance
+    from paretokit.solvers.gflownet._exact import Exact, exact
     from paretokit.solvers.gflownet._flow_matching import FlowMatching
     from paretokit.solvers.gflownet._gcgfn import GCGFN
     from paretokit.solvers.gflownet._goals import Goals
@@ -38,6 +39,7 @@ __all__ = [
     "OPGFN",
     "Criterion",
     "DetailedBalance",
+    "Exact",
     "FlowMatching",
     "Goals",
     "MLPPolicy",
@@ -51,11 +53,13 @@ __all__ = [
     "TrajectoryBalance",
     "TransformerPolicy",
     "TreePolicy",
+    "exact",
 ]
 
 _HOMES = {
     "Criterion": "_criterion",
     "DetailedBalance": "_detailed_balance",
+    "Exact": "_exact",
     "FlowMatching": "_flow_matching",
     "GCGFN": "_gcgfn",
     "Goals": "_goals",
@@ -73,6 +77,7 @@ _HOMES = {
     "TrajectoryBalance": "_trajectory_balance",
     "TransformerPolicy": "_transformer_policy",
     "TreePolicy": "_tree_policy",
+    "exact": "_exact",
 }
 
 
