@@ -115,33 +115,45 @@ class Result:
 
         Raises:
             InputError: If an entry is negative or not finite, or they do not sum to one.
-            ParetoError: If the solver is not conditioned; `front.pick` chooses among what was found.
+            ParetoError: If the solver is not conditioned; `front.pick` chooses among what was found. Or if the result
+                was loaded without its problem.
         """
         solver: Any = self.solver
-        if not isinstance(solver, Conditioned) or self.problem is None:
+        problem = self._at_hand()
+        if not isinstance(solver, Conditioned):
             name = solver.name if solver else "this solver"
             more = "; `result.sample(n)` draws from its sampler" if isinstance(solver, Sampler) else ""
             raise ParetoError(f"{name} answers no preferences after the run; use `result.front.pick(preference)`{more}")
-        w = _on_simplex(check.point("preference", preference, self.problem.n_objectives))
+        w = _on_simplex(check.point("preference", preference, problem.n_objectives))
         check.at_least(1, n=n)
         rng = Rng.from_seed(seed).child("at")
-        x = solver.answer(self.problem, self.state, w, n=n, rng=rng)
+        x = solver.answer(problem, self.state, w, n=n, rng=rng)
         return self._evaluated(x, rng, {"preference": w.expand(len(x), -1)})
 
     def sample(self, n: int, *, seed: int = 0) -> Front:
         """Return n new solutions of the unconditional sampler that a solver trained (order-preserving GFlowNets).
 
         Raises:
-            ParetoError: If the solver trained none; conditioned ones answer `result.at(preference, n=n)`.
+            ParetoError: If the solver trained none; conditioned ones answer `result.at(preference, n=n)`. Or if the
+                result was loaded without its problem.
         """
         solver: Any = self.solver
-        if not isinstance(solver, Sampler) or self.problem is None:
+        problem = self._at_hand()
+        if not isinstance(solver, Sampler):
             name = solver.name if solver else "this solver"
             other = "result.at(preference, n=n)" if isinstance(solver, Conditioned) else "result.front"
             raise ParetoError(f"{name} trains no sampler without conditions; use `{other}`")
         check.at_least(1, n=n)
         rng = Rng.from_seed(seed).child("sample")
-        return self._evaluated(solver.draw(self.problem, self.state, n=n, rng=rng), rng, {})
+        return self._evaluated(solver.draw(problem, self.state, n=n, rng=rng), rng, {})
+
+    def _at_hand(self) -> Problem:
+        """Return the problem, or raise where a loaded result has none that can evaluate new decisions."""
+        if self.problem is None:
+            name = self.provenance.get("problem", "it")
+            hint = f"`Result.load(path, problem=...)` takes {name}, which no recipe rebuilds"
+            raise ParetoError(check.message("problem", "be at hand for new solutions", None, hint))
+        return self.problem
 
     def _evaluated(self, x: Tensor, rng: Rng, info: dict[str, Tensor]) -> Front:
         """Return decisions with their values, where the front stands."""

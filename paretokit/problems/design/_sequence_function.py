@@ -77,10 +77,13 @@ class SequenceFunction(SequenceProblem):
     def _checked_answer(self, word: str, answer: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
         """Return the values of one word `[m]`, or raise one line that shows it."""
         m = self.n_objectives
-        values = answer.detach().cpu().numpy() if isinstance(answer, Tensor) else np.asarray(answer)
-        row = np.asarray(values, dtype=np.float64)
-        rule = f"return {m} values, one an objective"
-        check.shape(row.shape == (m,), "function", rule, f"{_shown(answer)} for {word!r}")
+        rule, shown = f"return {m} values, one an objective", f"{_shown(answer)} for {word!r}"
+        try:
+            values = answer.detach().cpu().numpy() if isinstance(answer, Tensor) else np.asarray(answer)
+            row = np.asarray(values, dtype=np.float64)
+        except (TypeError, ValueError):  # text, or rows of different lengths
+            check.fail("function", rule, shown)
+        check.shape(row.shape == (m,), "function", rule, shown)
         check.that(bool(np.isfinite(row).all()), "function", "return finite values", f"{row.tolist()} for {word!r}")
         if self.protocol.scoring.ideal is None:
             hint = "shift them, or pass `ideal` and `nadir`"

@@ -257,7 +257,7 @@ class SequenceProblem(CompositionalDesign):
         return self.space.words(x.reshape(1, -1))[0]
 
     def encode(self, words: Sequence[str]) -> Tensor:
-        """Return the decision rows `[n, d]` of words of one-character letters.
+        """Return the decision rows `[n, d]` of words of one-character letters; a string is one word.
 
         Raises:
             InputError: If a word has a letter outside the alphabet, or too many or too few.
@@ -265,7 +265,7 @@ class SequenceProblem(CompositionalDesign):
         check.that(all(len(a) == 1 for a in self.alphabet), "alphabet", "have letters of one character", self.alphabet)
         rows, index = [], {a: float(i) for i, a in enumerate(self.alphabet)}
         low, high = self.space.min_length, self.space.max_length
-        for word in words:
+        for word in [words] if isinstance(words, str) else words:
             check.that(low <= len(word) <= high, "words", f"have {low} to {high} letters", repr(word))
             strange = [c for c in word if c not in index]
             rule = f"use letters of the alphabet {''.join(self.alphabet)!r} only"

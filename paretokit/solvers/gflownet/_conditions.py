@@ -55,7 +55,9 @@ class Temperature:
     def __post_init__(self) -> None:
         check.positive(value=self.value, low=self.low, high=self.high)
         check.one_of(("constant", "uniform", "loguniform", "gamma"), draw=self.draw)
-        check.that(self.draw not in ("uniform", "loguniform") or self.low <= self.high, "low", "be at most `high`", self.low)
+        check.that(
+            self.draw not in ("uniform", "loguniform") or self.low <= self.high, "low", "be at most `high`", self.low
+        )
 
     @staticmethod
     def of(given: Temperature | Mapping[str, Any] | float) -> Temperature:

@@ -36,7 +36,8 @@ class MOGFN(GFlowNet):
         temperature: The exponent β, constant or drawn.
         scalarization: "weighted_sum", "weighted_log_sum" or "tchebycheff"; weighted sums at a high β collapse to the
             supported points of a front.
-        lowest: Least log-reward.
+        lowest: Least log-reward. It has to lie below the β log R of usual objects: where all of them lie below it, all
+            are worth the same and nothing is learned (β = 512 on words of 36 letters needs about -1000).
         partitions: Of the lattice of preferences under which the sampler is measured; 10, 5 or 4 for two, three or
             four objectives unless given.
 
