@@ -119,11 +119,11 @@ class Result:
                 was loaded without its problem.
         """
         solver: Any = self.solver
-        problem = self._at_hand()
         if not isinstance(solver, Conditioned):
             name = solver.name if solver else "this solver"
             more = "; `result.sample(n)` draws from its sampler" if isinstance(solver, Sampler) else ""
             raise ParetoError(f"{name} answers no preferences after the run; use `result.front.pick(preference)`{more}")
+        problem = self._at_hand()
         w = _on_simplex(check.point("preference", preference, problem.n_objectives))
         check.at_least(1, n=n)
         rng = Rng.from_seed(seed).child("at")
@@ -138,11 +138,11 @@ class Result:
                 result was loaded without its problem.
         """
         solver: Any = self.solver
-        problem = self._at_hand()
         if not isinstance(solver, Sampler):
             name = solver.name if solver else "this solver"
             other = "result.at(preference, n=n)" if isinstance(solver, Conditioned) else "result.front"
             raise ParetoError(f"{name} trains no sampler without conditions; use `{other}`")
+        problem = self._at_hand()
         check.at_least(1, n=n)
         rng = Rng.from_seed(seed).child("sample")
         return self._evaluated(solver.draw(problem, self.state, n=n, rng=rng), rng, {})
