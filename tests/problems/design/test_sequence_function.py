@@ -108,7 +108,11 @@ def test_evolution_runs_on_words():
     ("function", "error", "message"),
     [
         (lambda w: "text", ShapeError, r"`function` must return 2 values, one an objective; got 'text' for 'AB'"),
-        (lambda w: (1.0, [2.0]), ShapeError, r"`function` must return 2 values, one an objective; got \(1.0, \[2.0\]\)"),
+        (
+            lambda w: (1.0, [2.0]),
+            ShapeError,
+            r"`function` must return 2 values, one an objective; got \(1.0, \[2.0\]\)",
+        ),
         (lambda w: (1.0, float("nan")), InputError, r"`function` must return finite values; got \[1.0, nan\] for 'AB'"),
         (lambda w: (1.0, float("inf")), InputError, r"`function` must return finite values; got \[1.0, inf\] for 'AB'"),
         (lambda w: (1.0, -2.0), InputError, r"must return no negative value; got \[1.0, -2.0\] for 'AB' \(shift them"),
