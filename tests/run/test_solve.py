@@ -275,6 +275,20 @@ class TestBadInput:
         with pytest.raises(pk.ParetoError, match="use `result.front.pick"):
             result.at([0.5, 0.5])
 
+    def test_a_sampler_loaded_without_its_problem_asks_for_it(self, tmp_path):
+        words = pk.problems.CompositionalDesign.sequences("AB", 2, lambda w: (len(w), w.count("A")), max_length=3)
+        options = {"iterations": 1, "batch_size": 4, "n_samples": 4}
+        for solver, ask in (
+            (pk.solvers.OPGFN(**options), lambda result: result.sample(2)),
+            (pk.solvers.MOGFN(**options), lambda result: result.at([0.5, 0.5], n=2)),
+        ):
+            made = pk.solve(words, solver, seed=0, progress=False)
+            made.save(tmp_path / solver.name)
+            with pytest.raises(pk.ParetoError, match=r"`problem` must be at hand .*`Result.load\(path, problem=...\)`"):
+                ask(pk.Result.load(tmp_path / solver.name))
+            again = pk.Result.load(tmp_path / solver.name, problem=words)
+            assert torch.equal(ask(again).x, ask(made).x)
+
 
 def test_state_type_is_a_plain_dataclass():
     state = Walk().init(Bowls(), Rng.from_seed(0))

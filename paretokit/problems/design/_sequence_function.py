@@ -82,7 +82,7 @@ class SequenceFunction(SequenceProblem):
             values = answer.detach().cpu().numpy() if isinstance(answer, Tensor) else np.asarray(answer)
             row = np.asarray(values, dtype=np.float64)
         except (TypeError, ValueError):  # text, or rows of different lengths
-            check.fail("function", rule, shown)
+            row = np.empty(0)
         check.shape(row.shape == (m,), "function", rule, shown)
         check.that(bool(np.isfinite(row).all()), "function", "return finite values", f"{row.tolist()} for {word!r}")
         if self.protocol.scoring.ideal is None:

@@ -55,6 +55,7 @@ def test_words_are_decoded_and_encoded():
     problem = design()
     assert problem.decode(problem.encode(["ABCA"])[0]) == "ABCA"
     assert problem.describe_object(problem.encode(["AB"])[0]) == "AB"
+    assert torch.equal(problem.encode("ABCA"), problem.encode(["ABCA"]))
     long = CompositionalDesign.sequences(["Ala", "Gly"], 2, lambda w: (len(w), 1), max_length=2)
     assert long.decode(torch.tensor([1.0, 0.0])) == "GlyAla"
     with pytest.raises(InputError, match="`alphabet` must have letters of one character"):
