@@ -210,8 +210,8 @@ except pk.ParetoError as error:
 # `NGrams` counts short patterns, and its exact front comes from dynamic programming. `Ehrlich` functions hide motifs in
 # words with forbidden pairs of letters, and come with a solution. On such problems "how good" has an answer.
 #
-# In words this long OP-GFN hardly finds its way; `MOGFN(scalarization="tchebycheff", temperature=512, lowest=-10_000)` with a
-# transformer policy draws the whole front after a thousand updates, a few minutes.
+# In words this long OP-GFN hardly finds its way. A sharp `MOGFN(scalarization="tchebycheff", temperature=512,
+# lowest=-10_000)` with a transformer policy draws the whole front after a thousand updates, a few minutes.
 
 # %%
 ngrams = pk.problems.NGrams()
