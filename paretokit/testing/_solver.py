@@ -173,7 +173,7 @@ def _check_ask_tell(solver: Solver[Any], problem: Problem, whole: Result, seed: 
 def _check_conditioned(name: str, problem: Problem, result: Result) -> None:
     m = problem.n_objectives
     corners = torch.eye(m, dtype=torch.float64) * 0.9 + 0.1 / m
-    answers = [result.at(w, n=16).x for w in corners / corners.sum(-1, keepdim=True)]
+    answers = [result.at(w, n=64).x for w in corners / corners.sum(-1, keepdim=True)]
     moved = any(not torch.equal(answers[0], a) for a in answers[1:] if a is not None and answers[0] is not None)
     require(moved, f"{name}: answers move with the preference")
 

@@ -39,7 +39,7 @@ def test_native_solver_on_constraints_integers_and_bits(name, problem):
 
 # Solvers of one world: small settings, and problems of that world on which seconds suffice.
 NET = {"kind": "mlp", "hidden": (16,)}
-FLOW = {"policy": NET, "batch_size": 16, "n_samples": 4, "evaluate_every": 2, "learning_rate": 0.1}
+FLOW = {"policy": NET, "batch_size": 16, "n_samples": 4, "evaluate_every": 2, "learning_rate": 0.02}
 DESIGNS = {
     "GCGFN": {**FLOW, "iterations": 8, "goals": {"resolution": 4}, "replay": {"warmup": 8, "share": 0.5}},
     "MOGFN": {**FLOW, "temperature": {"draw": "uniform", "high": 4.0, "bins": 4}, "replay": {"warmup": 8}},
