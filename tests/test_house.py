@@ -26,8 +26,9 @@ ALL_FILES = [
     f for folder in ("paretokit", "tests", "benchmarks", "tutorials") for f in sorted((ROOT / folder).rglob("*.py"))
 ]
 ROOMS = (
-    *("core", "decision", "indicators", "nn", "plots", "problems", "problems.morl"),
-    *("run", "scalarization", "solvers", "solvers.gflownet", "solvers.morl", "testing"),
+    *("core", "decision", "indicators", "nn", "plots", "problems", "problems.design"),
+    *("problems.merging", "problems.morl", "run", "scalarization", "solvers", "solvers.gflownet"),
+    *("solvers.merging", "solvers.morl", "testing"),
 )
 HEAVY = (
     *("RNA", "botorch", "gpytorch", "joblib", "matplotlib", "mo_gymnasium", "moocore", "numba", "pandas", "pygmo"),

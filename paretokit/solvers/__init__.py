@@ -81,7 +81,7 @@ __all__ = [
     "pymoo",
 ]
 
-_WORLDS = ("gflownet", "morl")
+_WORLDS = ("gflownet", "merging", "morl")
 _ADAPTERS = {"PygmoSolver": "_pygmo", "PymooSolver": "_pymoo", "pygmo": "_pygmo", "pymoo": "_pymoo"}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -46,15 +47,18 @@ class CompositionalDesign(Problem):
     def _begin(self, x: Tensor) -> Callable[[], Tensor]:
         """Begin to score decision rows `[n, d]`; what is returned waits and returns the objectives `[n, m]`.
 
-        Scores at once unless overridden.
+        Scores on a thread of its own unless overridden: a function that waits (for processes, a server, a laboratory)
+        or computes outside Python leaves this one free.
         """
-        values = self._score(x)
-        return lambda: values
+        beside = ThreadPoolExecutor(1)
+        future = beside.submit(self._score, x)
+        beside.shutdown(wait=False)
+        return future.result
 
     def submit(self, x: Array) -> Pending[Evaluation]:
         """Begin to evaluate decisions `[n, d]`; the answer's `result` is what `evaluate` returns, and counted then.
 
-        Problems with worker processes return before the values are there, others when they are.
+        Returns before the values are there.
 
         Raises:
             ShapeError, InputError: As `evaluate`.

@@ -5,10 +5,9 @@ pk.problems.ModelMerging(pretrained=encoder, finetuned=[a, b], tasks=[...])
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from paretokit.core import _check as check
+from paretokit.core._lazy import lazy_names
 
 if TYPE_CHECKING:
     from paretokit.problems.merging._merging import ModelMerging
@@ -25,10 +24,4 @@ _HOMES = {
     "merge_checkpoints": "_streaming",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Import a name when it is first used."""
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    hint = check.nearest(name, _HOMES)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}" + (f"; {hint}" if hint else ""))
+__getattr__ = lazy_names(__name__, _HOMES)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, cast
 
@@ -243,13 +242,13 @@ class GFlowNet(Solver[GFlowNetState]):
         self._remember_initial(design, state)
         draft = state.draft or self._draft(engine, design, state, ahead=0)
         state.evaluations += len(draft.request)
+        x = design.environment.decisions(draft.trajectories.last)
         if self.overlap:
-            with ThreadPoolExecutor(1) as beside:
-                pending = beside.submit(self._score, design, draft.trajectories.last)
-                state.draft = self._draft(engine, design, state, ahead=1)
-                evaluation = pending.result()
+            pending = design.submit(x)
+            state.draft = self._draft(engine, design, state, ahead=1)
+            evaluation = pending.result()
         else:
-            evaluation = self._score(design, draft.trajectories.last)
+            evaluation = design.evaluate(x)
         gains = design.gains(evaluation.values)
         self.learned(design, state, draft.request, gains)
         self._update(engine, state, draft, gains)
@@ -290,9 +289,6 @@ class GFlowNet(Solver[GFlowNetState]):
         rng = state.rng.child("rollout", state.steps + ahead)
         paths = engine.sample(self._sampler(state), request.condition, n=len(request), rng=rng, epsilon=self.epsilon)
         return Draft(request, paths)
-
-    def _score(self, problem: CompositionalDesign, finished: Tensor) -> Evaluation:
-        return problem.evaluate(problem.environment.decisions(finished))
 
     def _remember_initial(self, problem: CompositionalDesign, state: GFlowNetState) -> None:
         x = state.extra.pop("initial", None)

@@ -6,10 +6,9 @@ pk.solvers.MORLD(improver=pk.solvers.morl.SAC(shared_buffer=True))
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from paretokit.core import _check as check
+from paretokit.core._lazy import lazy_names
 
 if TYPE_CHECKING:
     from paretokit.solvers.morl._cpo import TrustRegion
@@ -30,10 +29,4 @@ _HOMES = {
     "TrustRegion": "_cpo",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Import a class when it is first named."""
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    hint = check.nearest(name, _HOMES)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}" + (f"; {hint}" if hint else ""))
+__getattr__ = lazy_names(__name__, _HOMES)

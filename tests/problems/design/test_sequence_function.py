@@ -1,6 +1,7 @@
 """A user's own function of words: scored once each, and every mistake shown with its word."""
 
 import functools
+import threading
 
 import pytest
 import torch
@@ -184,3 +185,25 @@ def test_bad_options_get_one_line(alphabet, options, message):
 def test_words_that_do_not_fit_are_refused(word, message):
     with pytest.raises(InputError, match=message):
         design().encode([word])
+
+
+def test_words_are_scored_beside_what_the_caller_does_next():
+    called, ready = threading.Event(), threading.Event()
+
+    def waits(word):
+        called.set()
+        assert ready.wait(30)
+        return counts(word)
+
+    problem = design(waits)
+    pending = problem.submit(problem.encode(["AB"]))  # called on this thread, it would wait in vain
+    assert called.wait(30)
+    ready.set()
+    assert torch.equal(pending.result().values, design().evaluate(problem.encode(["AB"])).values)
+
+
+def test_a_function_that_fails_beside_raises_when_its_answer_is_asked_for():
+    problem = design(lambda w: (1.0, float("nan")))
+    pending = problem.submit(problem.encode(["AB"]))
+    with pytest.raises(InputError, match="must return finite values"):
+        pending.result()
