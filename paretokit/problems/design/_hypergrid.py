@@ -142,6 +142,11 @@ class GridCells(Space):
         inside = ((x >= 0) & (x < self.environment.side) & (x == x.floor())).all(-1)
         return inside & ((x == self.upper.to(x)).sum(-1) <= 1) if self.environment.edge_stops else inside
 
+    def contains_all(self, x: Tensor) -> bool:
+        """Tell whether all rows are cells that can be reached; the hot path of evaluation."""
+        whole = torch.equal(x.round().clamp(0, self.environment.side - 1), x)
+        return whole and (not self.environment.edge_stops or bool(self.contains(x).all()))
+
     def project(self, x: Tensor) -> Tensor:
         """Return the nearest cell; of several coordinates at the edge the first stays there."""
         x = Space.project(self, x)
