@@ -18,6 +18,7 @@ from paretokit.problems.morl._environment import Continuous, Discrete, Environme
 
 Head = Literal["auto", "categorical", "gaussian", "squashed"]
 LOG_STD_RANGE = (-5.0, 2.0)  # of squashed heads, as in soft actor-critic
+UNCLIPPED = 1e6  # an `observation_clip` that cuts nothing, for policies whose observations are not normalized
 
 
 @final

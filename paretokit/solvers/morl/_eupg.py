@@ -15,11 +15,9 @@ from paretokit.nn import Adam, AdamState, clipped
 from paretokit.problems.morl._architecture import Surface
 from paretokit.problems.morl._environment import Discrete
 from paretokit.problems.morl._morl import MORL
-from paretokit.problems.morl._network import Network, NetworkWiring
+from paretokit.problems.morl._network import UNCLIPPED, Network, NetworkWiring
 from paretokit.solvers.morl._episodes import Play, Played, World
 from paretokit.solvers.morl._improver import Aim, Improver, Spent
-
-UNCLIPPED = 1e6  # observations are not normalized, so none is cut
 
 
 @dataclass

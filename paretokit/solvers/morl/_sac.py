@@ -15,7 +15,7 @@ from paretokit.nn import MLP, Moments
 from paretokit.problems.morl._architecture import Surface
 from paretokit.problems.morl._environment import Discrete, Environment
 from paretokit.problems.morl._morl import MORL
-from paretokit.problems.morl._network import Network, NetworkWiring
+from paretokit.problems.morl._network import UNCLIPPED, Network, NetworkWiring
 from paretokit.problems.morl._rollout import Stand, begin
 from paretokit.solvers.morl._collect import RewardScale
 from paretokit.solvers.morl._improver import Aim, Improver, Spent
@@ -161,7 +161,8 @@ class SAC(Improver[SACState]):
         head: Literal["categorical", "squashed"] = (
             "categorical" if isinstance(problem.env.actions, Discrete) else "squashed"
         )
-        return Network(hidden=self.hidden, activation="relu", head=head)
+        clip = Network.observation_clip if self.normalize_observations else UNCLIPPED
+        return Network(hidden=self.hidden, activation="relu", head=head, observation_clip=clip)
 
     def wiring(self, problem: MORL) -> NetworkWiring:
         """Return how the policies' rows act."""

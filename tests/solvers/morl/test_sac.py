@@ -187,6 +187,17 @@ def test_reward_scale_takes_units_out():
     torch.testing.assert_close(found[0], found[1], atol=1e-3, rtol=1e-3)
 
 
+def test_policies_act_as_they_were_trained_on_observations_of_any_size():
+    problem = MORL(Targets())
+    solver = SAC(**SMALL)
+    state = train(solver, problem, simplex(0.5), 2)
+    wiring, far = solver.wiring(problem), torch.tensor([[[-40.0], [15.0], [40.0]]])
+    raw = wiring.mlp(state.networks.actor, far)[..., : wiring.n_actions]
+    acted = wiring.act(solver.rows(problem, state), far, torch.zeros(1, 3, 2), None)
+    torch.testing.assert_close(acted, wiring.applied(raw))
+    assert len(acted.unique(dim=1)[0]) == 3
+
+
 def test_observation_statistics_travel_with_the_policy():
     problem = MORL("mo-mountaincarcontinuous-v0")
     solver = SAC(**SMALL, normalize_observations=True)
