@@ -70,8 +70,9 @@ def to_min(values: Tensor, objectives: Sequence[Objective]) -> Tensor:
 
     Its own inverse. Values are returned as they are where nothing is maximized.
     """
-    if not any(o.maximize for o in objectives):
-        return values
+    n_maximized = sum(o.maximize for o in objectives)
+    if n_maximized in (0, len(objectives)):
+        return -values if n_maximized else values
     signs = torch.tensor([-1.0 if o.maximize else 1.0 for o in objectives], dtype=values.dtype, device=values.device)
     return values * signs
 

@@ -67,7 +67,7 @@ class Adam:
         t = int(state.steps)
         first, second = rate / (1 - b1**t), (1 - b2**t) ** 0.5
         root = state.square.sqrt().div_(second).add_(self.eps)
-        rows.sub_(state.mean.mul(first).div_(root))
+        rows.addcdiv_(state.mean, root, value=-first)
 
 
 def clipped(gradient: Tensor, most: float) -> Tensor:

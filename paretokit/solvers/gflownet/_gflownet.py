@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -299,9 +300,8 @@ class GFlowNet(Solver[GFlowNetState]):
 
     def _update(self, engine: Engine, state: GFlowNetState, draft: Draft, gains: Tensor) -> None:
         request, paths = draft.request, draft.trajectories
-        good = torch.isfinite(gains).all(-1)
-        if not bool(good.all()):  # failed objects teach nothing
-            rows = good.nonzero().flatten()
+        if not math.isfinite(float(gains.sum())):  # failed objects teach nothing
+            rows = torch.isfinite(gains).all(-1).nonzero().flatten()
             request, paths, gains = request.select(rows), paths.select(rows), gains[rows]
         if not len(gains):
             return

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -22,10 +23,11 @@ class Partition:
 
     condition_dim: int
     hidden: tuple[int, ...] = (64, 64)
-    mlp: MLP = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "mlp", MLP((max(self.condition_dim, 1), *self.hidden, 1), "relu"))
+    @cached_property
+    def mlp(self) -> MLP:
+        """The perceptron of a condition."""
+        return MLP((max(self.condition_dim, 1), *self.hidden, 1), "relu")
 
     def initial(self, rng: Rng, *, dtype: torch.dtype = torch.float32) -> Tensor:
         """Return a row whose log Z is about 0."""
