@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from small_merging import pieces, small
+from torch import nn
 
 import paretokit as pk
 from paretokit.core import InputError, Rng, UnsupportedProblemError
@@ -44,6 +45,43 @@ def test_the_diagonal_equals_a_loop_over_examples_and_classes():
     expected = slow_fisher(problem, tuned[1], tasks[1].head, x)
     found = diagonal_fisher(problem, 1, examples=6, rng=rng)
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-15)
+
+
+class Odd(nn.Module):
+    """Linear layers of every kind: on tokens, on rows, called twice, tied to one another, without bias."""
+
+    def __init__(self):
+        super().__init__()
+        self.tokens = nn.Linear(16, 8)
+        self.twice = nn.Linear(8, 8)
+        self.first, self.second = nn.Linear(8, 8, bias=False), nn.Linear(8, 8, bias=False)
+        self.second.weight = self.first.weight
+        self.last = nn.Linear(8, 8, bias=False)
+        self.shift = nn.Parameter(torch.zeros(8))
+
+    def forward(self, x):
+        h = torch.tanh(self.tokens(x.view(len(x), 4, 16))).mean(1) + self.shift
+        h = torch.tanh(self.twice(torch.tanh(self.twice(h))))
+        return self.last(torch.tanh(self.second(torch.tanh(self.first(h)))))
+
+
+def test_the_diagonal_is_exact_for_tokens_for_layers_called_twice_and_for_tied_ones():
+    generator = Rng.from_seed(0).generator()
+
+    def filled(module):
+        for tensor in dict(module.named_parameters()).values():
+            tensor.data = 0.4 * torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
+        return module
+
+    modules = [filled(Odd()) for _ in range(3)]
+    for module in modules:
+        module.second.weight = module.first.weight
+    x = torch.randn(5, 64, generator=generator, dtype=torch.float64)
+    tasks = [Task(name=name, unlabeled=x, head=filled(nn.Linear(8, 3))) for name in "ab"]
+    problem = ModelMerging(pretrained=modules[0], finetuned=modules[1:], tasks=tasks, storage="float64")
+    assert "tied" in str(problem.notes)
+    found = diagonal_fisher(problem, 0, examples=5, rng=Rng.from_seed(1))
+    torch.testing.assert_close(found, slow_fisher(problem, modules[1], tasks[0].head, x), rtol=1e-9, atol=1e-15)
 
 
 @pytest.mark.parametrize("normalize", [False, True])
