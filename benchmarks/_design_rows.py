@@ -1,8 +1,9 @@
-"""Rows of the design figures: one a run, kept in a table on disk so that a killed benchmark goes on where it was."""
+"""Rows of figures: one a run, kept in a table on disk so that a killed benchmark goes on where it was."""
 
 from __future__ import annotations
 
 import csv
+import os
 import platform
 import statistics
 import time
@@ -19,16 +20,14 @@ class Table:
     """A CSV file whose first columns are the key of a row.
 
     Args:
-        name: Of the file below `benchmarks/results/design`.
+        name: Of the file.
         key: Names of the key's columns.
+        folder: Below `benchmarks/results`.
     """
 
-    def __init__(self, name: str, key: Sequence[str]) -> None:
-        self.path, self.key = RESULTS / f"{name}.csv", tuple(key)
-        self.rows: list[dict[str, str]] = []
-        if self.path.exists():
-            with self.path.open(newline="") as file:
-                self.rows = list(csv.DictReader(file))
+    def __init__(self, name: str, key: Sequence[str], *, folder: str = "design") -> None:
+        self.path, self.key = RESULTS.parent / folder / f"{name}.csv", tuple(key)
+        self.rows = self._read()
 
     def find(self, **key: Any) -> dict[str, str] | None:
         """Return the row of a key, or None."""
@@ -39,6 +38,9 @@ class Table:
         """Return the row of a key, running what makes it and writing it where it is not there yet."""
         found = self.find(**key)
         if found is None:
+            self.rows = self._read()  # where another process writes too
+            found = self.find(**key)
+        if found is None:
             begun, cpu = time.perf_counter(), time.process_time()
             made = run()
             seconds = {"seconds": time.perf_counter() - begun, "cpu_seconds": time.process_time() - cpu}
@@ -47,14 +49,20 @@ class Table:
                 "machine": f"{platform.machine()} CPU, {torch.get_num_threads()} thread",
             }
             found = {k: _text(v) for k, v in {**key, **made, **seconds, **where}.items()}
-            self.rows.append(found)
+            self.rows = [*self._read(), found]
             self._write()
         return found
+
+    def _read(self) -> list[dict[str, str]]:
+        if not self.path.exists():
+            return []
+        with self.path.open(newline="") as file:
+            return list(csv.DictReader(file))
 
     def _write(self) -> None:
         columns = list(dict.fromkeys(k for row in self.rows for k in row))
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.path.with_suffix(".tmp")
+        beside = self.path.with_suffix(f".{os.getpid()}.tmp")
         with beside.open("w", newline="") as file:
             writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
             writer.writeheader()

@@ -91,8 +91,8 @@ def suite(
     Cost: once, training (on one core less than a minute for "mlp", a few minutes for the others); then a second.
     """
     recipe, names = _recipe(encoder, seed, size), _names(tasks)
-    made = suite_of(recipe, names)
     sight = Sight(protocol=protocol, corruption=corruption, unlabeled=unlabeled, imbalance=imbalance)
+    made = suite_of(recipe, names)
     problem = ModelMerging(
         pretrained=made.pretrained,
         finetuned=[made.finetuned[name] for name in names],
@@ -176,7 +176,7 @@ def _recipe(encoder: str, seed: int, size: Size | None) -> Recipe:
     if encoder == "vit":
         check.that(made.width % HEADS == 0, "size['width']", f"be a multiple of {HEADS}, the heads", made.width)
     if encoder == "cnn":
-        check.at_least(3, depth=made.depth)
+        check.that(made.depth >= 3, "size['depth']", "be at least 3 for a CNN", made.depth)
     return made
 
 

@@ -129,6 +129,7 @@ def _centered(pixels: Tensor) -> Tensor:
 
 def handwritten(rng: Rng) -> dict[str, tuple[Tensor, Tensor]]:
     """Return handwritten digits `[n, 48, 48]` and their classes, split into training, validation and test images."""
+    check.package("sklearn", extra="merging")
     data = check.package("sklearn.datasets", extra="merging").load_digits()
     order = rng.permutation(len(data.target))
     images = torch.tensor(data.images / 16, dtype=torch.float32)[order]
