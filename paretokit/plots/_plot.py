@@ -32,7 +32,7 @@ def plot(front: Fronts, *, kind: str = "auto", ax: Axes | None = None) -> Axes:
     """Draw a front: points for two and three objectives, parallel coordinates for more.
 
     Args:
-        front: The front, or several by name (not for "radar" and "heatmap").
+        front: The front, or several by name (not for "heatmap").
         kind: "auto", "scatter", "parallel", "radar", "heatmap" or "matrix".
         ax: Axes to draw on ("matrix": an array of them); a new figure's otherwise.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from paretokit.core import Front
 from paretokit.core import _check as check
 from paretokit.plots import _style as style
-from paretokit.plots._view import Floats, FrontView, HasValues, representatives, view
+from paretokit.plots._view import Floats, Fronts, FrontView, HasValues, representatives, view
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,46 +24,78 @@ class RadarData:
     Attributes:
         view: Where they come from.
         angles: Direction of each objective in radians, the first one upwards `[m]`.
-        rows: Rows of the front that are drawn.
-        radii: Their distances from the center `[k, m]`, 0 at the worst and 1 at the best value of the front.
+        rows: Rows of the fronts that are drawn.
+        names: What the legend calls them.
+        radii: Their distances from the center `[k, m]`, 0 at the worst and 1 at the best value.
         chosen: Radii of the highlighted solution `[m]`, or None.
+        ends: Values at the center and at the rim, or None for the worst and the best shown.
     """
 
     view: FrontView
     angles: Floats
     rows: NDArray[np.int64]
+    names: tuple[str, ...]
     radii: Floats
     chosen: Floats | None
+    ends: tuple[float, float] | None = None
 
 
-def radar_data(front: Front, *, limit: int = 6, highlight: HasValues | None = None) -> RadarData:
-    """Return at most `limit` polygons of solutions that lie far apart."""
+def radar_data(
+    front: Fronts, *, limit: int = 6, highlight: HasValues | None = None, ends: tuple[float, float] | None = None
+) -> RadarData:
+    """Return at most `limit` polygons of solutions that lie far apart; of several fronts by name, one of each."""
     check.at_least(1, limit=limit)
-    check.that(isinstance(front, Front), "front", "be one front for a radar", type(front).__name__)
     data = view(front, highlight=highlight)
     check.that(data.m >= 3, "front", "have at least three objectives for a radar", data.m, 'kind="scatter" shows two')
-    rows = representatives(data, limit)
+    if ends is not None:
+        distinct = len(ends) == 2 and bool(np.isfinite(ends).all()) and ends[0] != ends[1]
+        check.that(distinct, "ends", "be two different finite numbers, center and rim", ends)
+
+    def out(values: Floats) -> Floats:
+        if ends is None:
+            return data.goodness(values)
+        scaled: Floats = ((values - ends[0]) / (ends[1] - ends[0])).clip(0, 1)
+        return scaled
+
+    if isinstance(front, Front):
+        rows = representatives(data, limit)
+        radii, names = out(data.values[0][rows]), [f"solution {row}" for row in rows]
+    else:
+        drawn = [(name, out(values)) for name, values in zip(data.names, data.values, strict=True) if len(values)]
+        rows = np.array([r.mean(1).argmax() for _, r in drawn], dtype=np.int64)
+        names = [name for name, _ in drawn]
+        radii = np.array([r[row] for (_, r), row in zip(drawn, rows, strict=True)]).reshape(-1, data.m)
     angles = np.linspace(0, 2 * np.pi, data.m, endpoint=False)
-    chosen = None if data.chosen is None else data.goodness(data.chosen)
-    return RadarData(data, angles, rows, data.goodness(data.values[0][rows]), chosen)
+    chosen = None if data.chosen is None else out(data.chosen)
+    return RadarData(data, angles, rows, tuple(names), radii, chosen, ends)
 
 
-def radar(front: Front, *, limit: int = 6, highlight: HasValues | None = None, ax: Axes | None = None) -> Axes:
+def radar(
+    front: Fronts,
+    *,
+    limit: int = 6,
+    highlight: HasValues | None = None,
+    ends: tuple[float, float] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw a few solutions as polygons: each spoke is an objective, outwards is better.
 
-    Drawn are the best of each objective and those farthest from them; the rim is the front's best value on that
-    objective (written there), the inner circle its worst.
+    Drawn are the best of each objective and those farthest from them; of several fronts by name, the solution of each
+    that reaches farthest outwards in the mean. The rim is the best shown value on that objective (written there), the
+    inner circle the worst.
 
     Args:
-        front: A front of at least three objectives.
-        limit: At most so many solutions.
+        front: A front of at least three objectives, or several by name.
+        limit: At most so many solutions of one front.
         highlight: A chosen solution, drawn thick.
+        ends: Values at the center and at the rim on all spokes, e.g. (0, 1) for accuracies; what lies beyond is drawn
+            there.
         ax: Polar axes to draw on; a new figure's otherwise.
 
     Returns:
         The axes.
     """
-    data = radar_data(front, limit=limit, highlight=highlight)
+    data = radar_data(front, limit=limit, highlight=highlight, ends=ends)
     ax = style.axes_of(ax, size=(4.8, 5.2), projection="polar")
     polar: Any = ax
     polar.set_theta_offset(np.pi / 2)
@@ -71,9 +103,9 @@ def radar(front: Front, *, limit: int = 6, highlight: HasValues | None = None, a
     polar.set_rlim(0, 1)
     polar.set_rorigin(-0.18)
     closed = np.append(data.angles, data.angles[0])
-    for k, (row, radii) in enumerate(zip(data.rows, data.radii, strict=True)):
+    for k, (name, radii) in enumerate(zip(data.names, data.radii, strict=True)):
         around = np.append(radii, radii[0])
-        ax.plot(closed, around, color=style.color(k), linewidth=1.5, label=f"solution {row}", clip_on=False)
+        ax.plot(closed, around, color=style.color(k), linewidth=1.5, label=name, clip_on=False)
         ax.fill(closed, around, color=style.color(k), alpha=0.06, linewidth=0)
     if data.chosen is not None:
         ax.plot(closed, np.append(data.chosen, data.chosen[0]), color=style.INK, linewidth=2.8, label="chosen")
@@ -81,7 +113,10 @@ def radar(front: Front, *, limit: int = 6, highlight: HasValues | None = None, a
     ax.set_title(data.view.title, loc="left", fontsize=style.LABEL + 0.5, color=style.INK, pad=18)
     rows = -(-(len(data.rows) + (data.chosen is not None)) // 3)
     place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.17), "borderaxespad": 0}
-    style.caption(ax, f"{data.view.caption}; rim: best, center: worst", below=62.0 + 13.5 * rows, center=True, width=78)
+    rim = (
+        "rim: best, center: worst" if ends is None else f"rim: {style.number(ends[1])}, center: {style.number(ends[0])}"
+    )
+    style.caption(ax, f"{data.view.caption}; {rim}", below=62.0 + 13.5 * rows, center=True, width=78)
     if data.view.empty:
         style.nothing(ax)
     else:
@@ -91,7 +126,8 @@ def radar(front: Front, *, limit: int = 6, highlight: HasValues | None = None, a
 
 def _spokes(polar: Any, data: RadarData) -> None:
     best, _ = data.view.ends()
-    ends = ["" if data.view.empty else f"\n{style.number(value)}" for value in best]
+    bare = data.view.empty or data.ends is not None
+    ends = ["" if bare else f"\n{style.number(value)}" for value in best]
     names = [f"{style.wrapped(o.label, 16)}{end}" for o, end in zip(data.view.objectives, ends, strict=True)]
     polar.set_xticks(data.angles, labels=names, fontsize=style.TICK, color=style.INK)
     for text, angle in zip(polar.get_xticklabels(), data.angles, strict=True):

@@ -1,3 +1,4 @@
+import dataclasses
 import subprocess
 import sys
 
@@ -134,7 +135,7 @@ def test_front_plot_is_the_same_door():
         (lambda: plots.plot(arc(), kind="scater"), UnknownNameError, "`kind` must be a known name; .*mean 'scatter'"),
         (lambda: plots.radar(arc()), InputError, "have at least three objectives for a radar; got 2"),
         (lambda: plots.radar(sphere(3), limit=0), InputError, "`limit` must be at least 1; got 0"),
-        (lambda: plots.radar({"a": sphere(3)}), InputError, "`front` must be one front for a radar; got dict"),
+        (lambda: plots.radar(sphere(3), ends=(1, 1)), InputError, "`ends` must be two different finite numbers.* got"),
         (lambda: plots.heat_map({"a": sphere(3)}), InputError, "`front` must be one front for a heat map; got dict"),
         (lambda: plots.scatter(sphere(4)), InputError, "have two or three objectives for a scatter plot; got 4"),
         (lambda: plots.scatter_matrix(sphere(1)), InputError, "have at least two objectives for a scatter matrix"),
@@ -270,6 +271,21 @@ def test_a_radar_draws_the_best_of_each_objective_and_far_apart_others():
     assert len(ax.lines) == 7
     closed = ax.lines[0].get_ydata()
     assert closed[0] == closed[-1]
+
+
+def test_a_radar_of_several_fronts_has_one_polygon_each_under_its_name():
+    sharp = Front.from_values([[0.9, 0.1, 0.1], [0.4, 0.5, 0.6]], senses=["max"] * 3)
+    even = Front.from_values([[0.5, 0.5, 2.0]], senses=["max"] * 3)
+    fronts = {"sharp": sharp, "none": dataclasses.replace(sharp, values=sharp.values[:0], info={}), "even": even}
+    data = plots.radar_data(fronts, ends=(0, 1))
+    assert data.names == ("sharp", "even")
+    assert data.rows.tolist() == [1, 0]  # of the larger mean
+    assert data.radii.tolist() == [[0.4, 0.5, 0.6], [0.5, 0.5, 1.0]]  # never beyond the rim
+    ax = drawn(plots.radar(fronts, ends=(0, 1)))
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["sharp", "even"]
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["f1", "f2", "f3"]
+    assert any("rim: 1, center: 0" in text for text in texts(ax))
+    assert plots.radar_data({"sharp": sharp, "even": even}).radii.max() == 1  # relative to what is shown
 
 
 def test_representatives_of_a_line_are_its_ends_and_its_middle():
