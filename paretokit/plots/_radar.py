@@ -102,26 +102,31 @@ def radar(
     polar.set_theta_direction(-1)
     polar.set_rlim(0, 1)
     polar.set_rorigin(-0.18)
-    closed = np.append(data.angles, data.angles[0])
+    closed, alone = np.append(data.angles, data.angles[0]), isinstance(front, Front)
     for k, (name, radii) in enumerate(zip(data.names, data.radii, strict=True)):
         around = np.append(radii, radii[0])
         ax.plot(closed, around, color=style.color(k), linewidth=1.5, label=name, clip_on=False)
-        ax.fill(closed, around, color=style.color(k), alpha=0.06, linewidth=0)
+        if alone:
+            ax.fill(closed, around, color=style.color(k), alpha=0.06, linewidth=0)
     if data.chosen is not None:
         ax.plot(closed, np.append(data.chosen, data.chosen[0]), color=style.INK, linewidth=2.8, label="chosen")
     _spokes(polar, data)
     ax.set_title(data.view.title, loc="left", fontsize=style.LABEL + 0.5, color=style.INK, pad=18)
     rows = -(-(len(data.rows) + (data.chosen is not None)) // 3)
     place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.17), "borderaxespad": 0}
-    rim = (
-        "rim: best, center: worst" if ends is None else f"rim: {style.number(ends[1])}, center: {style.number(ends[0])}"
-    )
-    style.caption(ax, f"{data.view.caption}; {rim}", below=62.0 + 13.5 * rows, center=True, width=78)
+    text = data.view.caption if alone else "one solution of each"
+    style.caption(ax, f"{text}; {_said(ends)}", below=62.0 + 13.5 * rows, center=True, width=78)
     if data.view.empty:
         style.nothing(ax)
     else:
         style.legend(ax, least=1, ncols=3, columnspacing=1.4, **place)
     return ax
+
+
+def _said(ends: tuple[float, float] | None) -> str:
+    if ends is None:
+        return "rim: best, center: worst"
+    return f"rim: {style.number(ends[1])}, center: {style.number(ends[0])}"
 
 
 def _spokes(polar: Any, data: RadarData) -> None:
