@@ -51,6 +51,7 @@ class Problem(ABC):
         space: The decisions.
         n_constraints: Number k of inequality constraints; a violation at most 0 is feasible.
         unit: Unit of `Cost.work`.
+        loss_work: What one row of `losses` takes in that unit, forward only.
         protocol: How values are measured, and default scoring (reference point, ideal, nadir).
         id: Versioned id where the problem is registered, else "".
         front_kind: "exact", "exact convex coverage set" (all points that some linear preference wants) or
@@ -72,6 +73,7 @@ class Problem(ABC):
     space: Space
     n_constraints: int = 0
     unit: str = "evaluations"
+    loss_work: float = 1.0
     protocol: EvaluationProtocol = EvaluationProtocol()
     id: str = ""
     front_kind: str = "unknown"

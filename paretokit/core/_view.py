@@ -38,7 +38,7 @@ class View(Problem):
         self._name = name or f"view of {base.name}"
         self.objectives, self.n_constraints, self.protocol = base.objectives, base.n_constraints, base.protocol
         self.unit, self.deterministic, self.held_out = base.unit, base.deterministic, base.held_out
-        self.light, self.front_kind = base.light, "unknown"
+        self.light, self.front_kind, self.loss_work = base.light, "unknown", base.loss_work
         self.device, self.dtype = base.device, base.dtype
 
     @property

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from paretokit.solvers.gflownet._mogfn import MOGFN
     from paretokit.solvers.gflownet._mogfn_al import MOGFNAL
     from paretokit.solvers.gflownet._opgfn import OPGFN
+    from paretokit.solvers.gradient._descent import GradientDescent
+    from paretokit.solvers.gradient._pareto_set import ParetoSetModel
     from paretokit.solvers.merging._adamerging import AdaMerging
     from paretokit.solvers.merging._dare import DARE
     from paretokit.solvers.merging._fisher_merging import FisherMerging
@@ -60,9 +62,11 @@ __all__ = [
     "AdaMerging",
     "ConditionedPPO",
     "FisherMerging",
+    "GradientDescent",
     "MOReinforce",
     "MetropolisHastings",
     "MultiPolicyQ",
+    "ParetoSetModel",
     "PreferenceMerging",
     "PygmoSolver",
     "PymooSolver",
@@ -81,7 +85,7 @@ __all__ = [
     "pymoo",
 ]
 
-_WORLDS = ("gflownet", "merging", "morl")
+_WORLDS = ("gflownet", "gradient", "merging", "morl")
 _ADAPTERS = {"PygmoSolver": "_pygmo", "PymooSolver": "_pymoo", "pygmo": "_pygmo", "pymoo": "_pymoo"}
 
 

@@ -97,10 +97,27 @@ def test_native_solver_of_words(name):
     check_solver(pk.solvers.make(name, **WORDS[name]), words, iterations=2)
 
 
+GRADIENT = {
+    "GradientDescent": {"preferences": 9, "steps": 8, "evaluate_every": 3},
+    "ParetoSetModel": {"preferences": 9, "steps": 8, "evaluate_every": 3, "hidden": (8,)},
+}
+
+
+@pytest.mark.parametrize("name", GRADIENT)
+def test_native_solver_by_gradients(name):
+    check_solver(pk.solvers.make(name, **GRADIENT[name]), iterations=4)
+
+
+@pytest.mark.parametrize("name", GRADIENT)
+@pytest.mark.parametrize("problem", ["zdt1-v1", "dtlz2-v1", "re21-v1"])
+def test_native_solver_by_gradients_on_known_problems(name, problem):
+    check_solver(pk.solvers.make(name, **GRADIENT[name]), pk.problems.make(problem), iterations=4)
+
+
 def test_every_native_solver_is_checked():
     from paretokit.solvers._registry import NATIVE as REGISTERED
 
-    assert {*NATIVE, *WORLDS, *DESIGNS, *WORDS, *MERGING} == set(REGISTERED)
+    assert {*NATIVE, *WORLDS, *DESIGNS, *WORDS, *MERGING, *GRADIENT} == set(REGISTERED)
 
 
 def small(name):
