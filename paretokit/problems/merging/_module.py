@@ -75,9 +75,13 @@ def batch_norms(module: nn.Module) -> list[BatchNorm]:
 def differentiable(norms: list[BatchNorm]) -> None:
     r"""Let BatchNorm layers, in place, normalize with gradients to their running statistics too, as torch's do not.
 
-    .. math:: y = \gamma\,(x - \mu) / \sqrt{\max(v, 0) + \epsilon} + \beta
+    .. math:: y = \gamma'\,(x - \bar\mu) / \sqrt{\bar v + \epsilon} + \beta', \qquad
+              \gamma' = \gamma \sqrt{(\bar v + \epsilon) / (v + \epsilon)}, \qquad
+              \beta' = \beta - \gamma' (\mu - \bar\mu) / \sqrt{\bar v + \epsilon}
 
-    A variance that a merge extrapolated below zero counts as zero.
+    where :math:`\bar\mu, \bar v` equal the statistics without a graph: the value is torch's, from torch's kernel, and
+    the statistics' gradients come through scale and shift. A variance that a merge extrapolated below zero counts as
+    zero.
     """
     for m in norms:
         m.forward = partial(_normalized, m)  # type: ignore[method-assign]
@@ -87,12 +91,13 @@ def _normalized(m: BatchNorm, x: Tensor) -> Tensor:
     m._check_input_dim(x)
     assert m.running_mean is not None
     assert m.running_var is not None
-    scale = (m.running_var.clamp_min(0) + m.eps).rsqrt()
+    variance = m.running_var.clamp_min(0)
+    mean, fixed = m.running_mean.detach(), variance.detach()
+    scale = ((fixed + m.eps) / (variance + m.eps)).sqrt()
     scale = scale if m.weight is None else scale * m.weight
-    shift = -m.running_mean * scale
+    shift = scale * (mean - m.running_mean) * (fixed + m.eps).rsqrt()
     shift = shift if m.bias is None else shift + m.bias
-    tail = (1,) * (x.ndim - 2)
-    return x * scale.reshape(-1, *tail) + shift.reshape(-1, *tail)
+    return nn.functional.batch_norm(x, mean, fixed, scale, shift, training=False, eps=m.eps)
 
 
 @contextmanager

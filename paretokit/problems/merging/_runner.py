@@ -11,6 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from paretokit.problems.merging._contraction import Contraction
 from paretokit.problems.merging._module import (
     batch_norms,
     batch_statistics,
@@ -29,7 +30,16 @@ Forward = Callable[[nn.Module, Any], Tensor]
 Way = Literal["auto", "stacked", "loop"]
 """How several members are run."""
 
+Loss = Callable[[int, Tensor], Tensor]
+"""From a task's number and its logits to its loss."""
+
+Rule = Callable[[Tensor], Tensor]
+"""From the losses of all tasks `[m]` to the weights `[m]` of their gradients."""
+
 STACKED = 1 << 15  # most weights of a network that "auto" stacks: beyond, a loop was faster (16 MLPs, CNNs; one core)
+PASS = (
+    1 << 28
+)  # bytes that a pass keeps for its way back on a CPU: a ViT's time rose above it, with pages that the system clears
 BATCH = 32  # examples a task in a batch of which statistics are taken
 
 
@@ -58,11 +68,16 @@ def entropy(logits: Tensor) -> Tensor:
     return -(log_p.exp() * log_p).sum(-1).mean()
 
 
-class Runner:
-    """One module whose merged tensors are views of a flat row, and whose gradients are views of a second one.
+def entropy_of(_: int, logits: Tensor) -> Tensor:
+    """Return the loss that needs no labels; see `entropy`."""
+    return entropy(logits)
 
-    Writing a row and running forward and backward is all that a step costs: nothing is rebuilt, copied or cleared
-    tensor by tensor.
+
+class Runner:
+    """One module whose merged tensors are views of a flat row, and whose gradients are contracted as they arrive.
+
+    Writing a row and running forward and backward is all that a step costs: no module is rebuilt, and no gradient to
+    all weights is kept where one pass serves all tasks.
 
     Args:
         architecture: The module; its weights are not copied, and may be on the meta device.
@@ -73,7 +88,7 @@ class Runner:
         batch_norm: "merge", or "estimate": then entropies of minibatches normalize by the minibatch.
 
     Attributes:
-        module, row, gradient: The network, its weights `[N]`, and their gradient `[N]`.
+        module, row: The network and its weights `[N]`.
     """
 
     def __init__(
@@ -93,19 +108,19 @@ class Runner:
             if head is not None:
                 head.requires_grad_(requires_grad=False)
         self.row = vectors.base.clone()
-        self.gradient = torch.zeros_like(self.row)
+        leaves = []
         learnt = {name for name, _ in architecture.named_parameters(remove_duplicate=False)}
         tensors = {name: placed(tensor) for name, tensor in fixed.items()}
         for part in vectors.parts:
             view = self.row[part.begin : part.end].view(part.shape)
             view = nn.Parameter(view) if part.name in learnt else view.requires_grad_()
-            view.grad = self.gradient[part.begin : part.end].view(part.shape)
+            leaves.append(view)
             tensors[part.name] = view
+        self._contraction = Contraction(vectors, leaves)
         self.module = with_tensors(architecture, tensors, placed)
         norms = batch_norms(self.module)
         self.norms = norms if batch_norm == "estimate" else []
-        if batch_norm == "merge":
-            differentiable(norms)
+        differentiable([m for m in norms if _learns(m.running_mean) or _learns(m.running_var)])
         self._called = _Called(self)
 
     def load(self, row: Tensor) -> None:
@@ -113,39 +128,75 @@ class Runner:
         with torch.no_grad():
             self.row.copy_(row)
 
-    def logits(self, batches: list[Inputs]) -> list[Tensor]:
-        """Return the logits of one batch a task: one pass over all of them together where their forms allow it."""
+    def logits(self, batches: list[Inputs], first: int = 0) -> list[Tensor]:
+        """Return the logits of batches of the tasks from `first` on, in one pass where their forms allow it."""
         if len(batches) > 1 and _alike(batches):
             sizes = [count(b) for b in batches]
             features = self.forward(self.module, joined(batches)).split(sizes)
         else:
             features = tuple(self.forward(self.module, b) for b in batches)
-        return [f if head is None else head(f) for f, head in zip(features, self.heads, strict=True)]
+        heads = self.heads[first : first + len(batches)]
+        return [f if head is None else head(f) for f, head in zip(features, heads, strict=True)]
 
     def entropies(self, batches: list[Inputs]) -> Tensor:
         """Return the mean prediction entropy of each task's batch `[m]`, with a graph to the module's weights."""
         with batch_statistics(self.norms):
             return torch.stack([entropy(z) for z in self.logits(batches)])
 
-    def entropy_gradient(self, row: Tensor, batches: list[Inputs], weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the entropies `[m]` of a flat row, and the gradient `[N]` of their weighted sum.
+    def gradient(
+        self, coefficients: Tensor, batches: list[Inputs], weights: Tensor | Rule, *, loss: Loss = entropy_of
+    ) -> tuple[Tensor, Tensor]:
+        """Return the losses `[m]` of one member, and the gradient of their weighted sum to its coefficients `[L, K]`.
 
-        The gradient is a buffer that the next call overwrites.
+        One merge; forward and back in as few passes as memory allows; one contraction.
+
+        Args:
+            coefficients: `[L, K]`.
+            batches: One a task.
+            weights: `[m]`, or what gives them when all losses are known: then all passes go forward first.
+            loss: Of a task.
         """
-        self.load(row)
-        return self._gradient(batches, weights)
-
-    def entropy_gradients(self, row: Tensor, batches: list[Inputs]) -> tuple[Tensor, list[Tensor]]:
-        """Return the entropies `[m]`, and the gradient of each one to the coefficients `[L, K]`: m passes back."""
-        self.load(row)
-        out = []
+        self._merge(coefficients)
+        passes = self._passes(batches)
         with torch.enable_grad():
-            found = self.entropies(batches)
-            for k, value in enumerate(found):
-                self.gradient.zero_()
-                value.backward(retain_graph=k + 1 < len(found))
-                out.append(self.vectors.contract(self.gradient.unsqueeze(0))[0])
-        return found.detach(), out
+            if not isinstance(weights, Tensor):
+                graphs = [self._losses(batches, tasks, loss) for tasks in passes]
+                found = torch.cat(graphs).detach()
+                own = weights(found).to(found)
+                gradient = self._contraction.of(((graphs.pop(0) * own[tasks]).sum() for tasks in passes), len(passes))
+                return found, gradient
+            values: list[Tensor] = []
+
+            def sums() -> Iterator[Tensor]:
+                for tasks in passes:
+                    each = self._losses(batches, tasks, loss)
+                    values.append(each.detach())
+                    yield (each * weights[tasks].to(each)).sum()
+
+            gradient = self._contraction.of(sums(), len(passes))
+        return torch.cat(values), gradient
+
+    def jacobian(
+        self, coefficients: Tensor, batches: list[Inputs], *, loss: Loss = entropy_of
+    ) -> tuple[Tensor, Tensor]:
+        """Return the losses `[m]` of one member, and the gradient of each to its coefficients `[m, L, K]`.
+
+        Every task goes forward and back by itself; where BatchNorm sees all tasks together, there are m passes back.
+        """
+        self._merge(coefficients)
+        rows = []
+        with torch.enable_grad():
+            if self.norms:
+                values = self._losses(batches, slice(0, len(batches)), loss)
+                for k, value in enumerate(values):
+                    rows.append(self._contraction.of(iter([value]), 1, keep=k + 1 < len(values)))
+                return values.detach(), torch.stack(rows)
+            found = []
+            for k in range(len(batches)):
+                value = self._losses(batches, slice(k, k + 1), loss)
+                found.append(value.detach())
+                rows.append(self._contraction.of(iter([value.sum()]), 1))
+        return torch.cat(found), torch.stack(rows)
 
     def weighted(
         self, coefficients: Tensor, batches: list[Inputs], weights: Tensor, *, way: Way = "auto"
@@ -159,14 +210,9 @@ class Runner:
             way: "stacked" runs all members in one program, "loop" one after the other in the flat buffers; "auto"
                 stacks where that is faster.
         """
-        if not self._stacks(len(coefficients), way):
-            found, gradients = [], []
-            for own, w in zip(coefficients, weights, strict=True):
-                self.vectors.merged(own.unsqueeze(0), out=self.row.unsqueeze(0))
-                values, gradient = self._gradient(batches, w)
-                found.append(values)
-                gradients.append(self.vectors.contract(gradient.unsqueeze(0))[0])
-            return torch.stack(found), torch.stack(gradients)
+        if not self.stacks(len(coefficients), way):
+            each = [self.gradient(own, batches, w) for own, w in zip(coefficients, weights, strict=True)]
+            return torch.stack([e[0] for e in each]), torch.stack([e[1] for e in each])
         with torch.enable_grad():
             rows = self.vectors.merged(coefficients).requires_grad_()
             values = self.stacked(rows, batches, way="stacked")
@@ -175,9 +221,9 @@ class Runner:
 
     def jacobians(self, coefficients: Tensor, batches: list[Inputs], *, way: Way = "auto") -> tuple[Tensor, Tensor]:
         """Return entropies `[P, m]` of P members, and the gradient of each one `[P, m, L, K]`; see `weighted`."""
-        if not self._stacks(len(coefficients), way):
-            answers = [self.entropy_gradients(row, batches) for row in self._rows(coefficients)]
-            return torch.stack([a[0] for a in answers]), torch.stack([torch.stack(a[1]) for a in answers])
+        if not self.stacks(len(coefficients), way):
+            answers = [self.jacobian(own, batches) for own in coefficients]
+            return torch.stack([a[0] for a in answers]), torch.stack([a[1] for a in answers])
         with torch.enable_grad():
             rows = self.vectors.merged(coefficients).requires_grad_()
             values = self.stacked(rows, batches, way="stacked")
@@ -192,17 +238,14 @@ class Runner:
 
         The module's own weights are neither read nor written.
         """
-        if self._stacks(len(rows), way):
+        if self.stacks(len(rows), way):
             with plain_attention():
                 out: Tensor = torch.func.vmap(self._called.at, in_dims=(0, None))(rows, batches)
             return out
         return torch.stack([self._called.at(row, batches) for row in rows])
 
-    def _rows(self, coefficients: Tensor) -> Iterator[Tensor]:
-        for own in coefficients:
-            yield self.vectors.merged(own.unsqueeze(0))[0]
-
-    def _stacks(self, members: int, way: Way) -> bool:
+    def stacks(self, members: int, way: Way = "auto") -> bool:
+        """Whether several members are run in one program."""
         small = members > 1 and self.vectors.size <= STACKED
         return way == "stacked" or (way == "auto" and small and self.stackable)
 
@@ -220,12 +263,48 @@ class Runner:
             return False
         return True
 
-    def _gradient(self, batches: list[Inputs], weights: Tensor) -> tuple[Tensor, Tensor]:
-        self.gradient.zero_()
-        with torch.enable_grad():
-            found = self.entropies(batches)
-            (found * weights.to(found)).sum().backward()
-        return found.detach(), self.gradient
+    @cached_property
+    def kept(self) -> float:
+        """Bytes that a forward pass keeps for its way back, an example of the first task; weights do not count."""
+        place = likeness(self.row.device, self.row.dtype)
+        data = self.tasks[0].unlabeled
+        few = rebuilt(data, [place(p[:2]) for p in parts(data)])
+        seen: dict[int, int] = {}
+
+        def pack(tensor: Tensor) -> Tensor:
+            memory = tensor.untyped_storage()
+            seen[memory.data_ptr()] = memory.nbytes()
+            return tensor
+
+        with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            out = self.logits([few])[0]
+        heads = [p for head in self.heads if head is not None for p in head.parameters()]
+        for weights in (self.row, *heads):
+            seen.pop(weights.untyped_storage().data_ptr(), None)
+        return sum(seen.values()) / len(out)
+
+    def _passes(self, batches: list[Inputs]) -> list[slice]:
+        """Return which tasks go through the network together."""
+        if self.norms or (self.row.device.type != "cpu" and _alike(batches)):
+            return [slice(0, len(batches))]
+        if not _alike(batches):
+            return [slice(k, k + 1) for k in range(len(batches))]
+        found, room = [slice(0, 0)], PASS / max(self.kept, 1)
+        for k, batch in enumerate(batches):
+            room -= count(batch)
+            if room < 0 and found[-1].stop > found[-1].start:
+                found.append(slice(k, k))
+                room = PASS / max(self.kept, 1) - count(batch)
+            found[-1] = slice(found[-1].start, k + 1)
+        return found
+
+    def _merge(self, coefficients: Tensor) -> None:
+        self.vectors.merged(coefficients.unsqueeze(0), out=self.row.unsqueeze(0))
+
+    def _losses(self, batches: list[Inputs], tasks: slice, loss: Loss) -> Tensor:
+        with batch_statistics(self.norms):
+            logits = self.logits(batches[tasks], tasks.start)
+        return torch.stack([loss(tasks.start + i, z) for i, z in enumerate(logits)])
 
     def estimate(self, inputs: list[Inputs], place: Callable[[Inputs], Inputs]) -> int:
         """Set the running statistics of the loaded weights to the mean over batches that mix all tasks evenly.
@@ -265,6 +344,10 @@ class _Called(nn.Module):
         named = {f"module.{name}": tensor for name, tensor in self._named(row).items()}
         out: Tensor = torch.func.functional_call(self, named, (batches,))
         return out
+
+
+def _learns(tensor: Tensor | None) -> bool:
+    return tensor is not None and tensor.requires_grad
 
 
 def _alike(batches: list[Inputs]) -> bool:

@@ -114,9 +114,12 @@ class TaskVectors:
 
     def delta(self, number: int) -> Tensor:
         """Return the task vectors `[K, end - begin]` of a span, in the base's dtype."""
-        span = self.spans[number]
-        piece = self.deltas[:, span.begin : span.end].to(self.base.dtype)
-        return piece if self.scales is None else piece * self.scales[:, span.part : span.part + 1]
+        begin, end, _, part = self.spans[number]
+        return self._widened(begin, end, part)
+
+    def _widened(self, begin: int, end: int, part: int) -> Tensor:
+        piece = self.deltas[:, begin:end].to(self.base.dtype)
+        return piece if self.scales is None else piece * self.scales[:, part : part + 1]
 
     def merge(self, coefficients: Tensor) -> Tensor:
         """Return merged weights `[P, N]` for coefficients `[P, L, K]`, with gradients to them.
@@ -146,6 +149,15 @@ class TaskVectors:
         for number, (begin, end, layer, _) in enumerate(self.spans):
             out[:, layer] += gradient[:, begin:end] @ self.delta(number).T
         return out
+
+    def contract_part(self, number: int, gradient: Tensor, out: Tensor) -> None:
+        """Add to `out [L, K]` what the gradient to one tensor's merged weights adds to `contract`; it may go then."""
+        part, flat = self.parts[number], gradient.reshape(-1)
+        length = PIECE if self.narrow else max(1, flat.shape[0])
+        for at in range(part.begin, part.end, length):
+            end = min(at + length, part.end)
+            own = flat[at - part.begin : end - part.begin]
+            out[part.layer] += (own.unsqueeze(0) @ self._widened(at, end, number).T)[0]
 
     def processed(self, *, trim: float = 0.2, elect: bool = True) -> TaskVectors:
         r"""Return the task vectors as TIES leaves them: trimmed, and without what disagrees with the elected signs.

@@ -40,7 +40,7 @@ class AdaMerging(Descent):
     The front is the model as last measured.
 
     Cost: three times `batch_size` examples a task and step, one evaluation a measurement; two model-sized buffers
-    beside the task vectors.
+    beside the task vectors, a third where the tasks' joined batch is too large for one pass.
 
     Source: Yang, Wang, Shen, Liu, Guo, Wang and Tao (2024), ICLR. Deviations from the authors' code: one batch a task
     and step where two were drawn, every tensor of the network has coefficients that are learned, and weights are merged
@@ -55,4 +55,4 @@ class AdaMerging(Descent):
         self, problem: ModelMerging, coefficients: Tensor, batch: Minibatch, *, preferences: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return the losses, and the gradient of their sum."""
-        return weighted(problem, coefficients, batch, lambda _, values: torch.ones_like(values))
+        return weighted(problem, coefficients, batch, torch.ones_like(preferences))

@@ -96,9 +96,8 @@ class Descent(Solver[DescentState]):
     ) -> tuple[Tensor, Tensor]:
         """Return losses `[P, m]`, and what each member descends along `[P, L, K]`."""
 
-    @property
-    def backwards(self) -> int:
-        """Backward passes a step and member; 0 for one a task."""
+    def backwards(self, problem: ModelMerging, batch: Minibatch) -> int:
+        """Return how often an example goes back through the network in a step, for each member."""
         return 1
 
     def unsupported(self, problem: Problem) -> str | None:
@@ -166,8 +165,7 @@ class Descent(Solver[DescentState]):
         moves = (state.rows >= low) & (state.rows <= high) & torch.isfinite(gradient).all(1, keepdim=True)
         Adam().step(state.rows, torch.where(moves, gradient, 0), state.adam, self.learning_rate)
         state.steps += 1
-        passes = self.backwards or view.n_objectives
-        state.work += len(state.rows) * batch.size * (1 + 2 * passes)
+        state.work += len(state.rows) * batch.size * (1 + 2 * self.backwards(view, batch))
         if state.steps == 1 or state.steps % self.evaluate_every == 0 or state.steps == self.steps:
             state.x = self._clamped(view, state.rows).flatten(1)
             found = view.evaluate(state.x)

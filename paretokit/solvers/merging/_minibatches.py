@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -11,8 +12,7 @@ from torch import Tensor
 
 from paretokit.core import Rng
 from paretokit.problems.merging import ModelMerging
-from paretokit.problems.merging._module import batch_statistics
-from paretokit.problems.merging._runner import STACKED, Runner
+from paretokit.problems.merging._runner import STACKED, Loss, entropy_of
 from paretokit.problems.merging._tasks import Inputs, count, parts, rebuilt, rows_of
 
 Signal = Literal["entropy", "validation"]
@@ -54,57 +54,53 @@ def minibatch(problem: ModelMerging, rng: Rng, *, signal: Signal, batch_size: in
     return Minibatch(inputs, labels if signal == "validation" else None, sum(count(i) for i in inputs))
 
 
-def losses(runner: Runner, batch: Minibatch) -> Tensor:
-    """Return the losses `[m]` of the loaded weights, with a graph to them: mean entropies or cross-entropies, nats."""
-    if batch.labels is None:
-        return runner.entropies(batch.inputs)
-    with batch_statistics(runner.norms):
-        logits = runner.logits(batch.inputs)
-    each = [torch.nn.functional.cross_entropy(z, y) for z, y in zip(logits, batch.labels, strict=True)]
-    return torch.stack(each)
+def loss_of(batch: Minibatch) -> Loss:
+    """Return a task's mean loss in nats: the prediction entropy, or the cross-entropy where there are labels."""
+    labels = batch.labels
+    if labels is None:
+        return entropy_of
+    return lambda task, logits: torch.nn.functional.cross_entropy(logits, labels[task])
 
 
-def weighted(problem: ModelMerging, coefficients: Tensor, batch: Minibatch, rule: Rule) -> tuple[Tensor, Tensor]:
-    """Return losses `[P, m]` of P members, and gradients `[P, L, K]` of the sums that a rule weights.
+def weighted(
+    problem: ModelMerging, coefficients: Tensor, batch: Minibatch, weights: Tensor | Rule
+) -> tuple[Tensor, Tensor]:
+    """Return losses `[P, m]` of P members, and gradients `[P, L, K]` of their sums by weights `[P, m]` or by a rule.
 
-    Small networks run all members in one program, large ones one after the other in the runner's flat buffers, which
-    gives the same numbers.
+    Small networks run all members in one program, large ones one after the other, which gives the same numbers. A rule
+    needs all losses of a member before any goes back.
     """
     runner, vectors = problem.runner, problem.vectors
     if batch.labels is None and len(coefficients) > 1 and vectors.size <= STACKED:
         with torch.enable_grad():
             rows = vectors.merged(coefficients).requires_grad_()
             found = runner.stacked(rows, batch.inputs, way="stacked")
-            weights = torch.stack([rule(p, own) for p, own in enumerate(found.detach())])
-            (slopes,) = torch.autograd.grad((found * weights).sum(), rows)
+            own = weights if isinstance(weights, Tensor) else _ruled(weights, found.detach())
+            (slopes,) = torch.autograd.grad((found * own.to(found)).sum(), rows)
         return found.detach(), vectors.contract(slopes)
-    values, gradients = [], []
-    for p, own in enumerate(coefficients):
-        vectors.merged(own.unsqueeze(0), out=runner.row.unsqueeze(0))
-        runner.gradient.zero_()
-        with torch.enable_grad():
-            each = losses(runner, batch)
-            (each * rule(p, each.detach())).sum().backward()
-        values.append(each.detach())
-        gradients.append(vectors.contract(runner.gradient.unsqueeze(0))[0])
-    return torch.stack(values), torch.stack(gradients)
+    loss = loss_of(batch)
+    each = [
+        runner.gradient(c, batch.inputs, weights[p] if isinstance(weights, Tensor) else partial(weights, p), loss=loss)
+        for p, c in enumerate(coefficients)
+    ]
+    return torch.stack([e[0] for e in each]), torch.stack([e[1] for e in each])
+
+
+def _ruled(rule: Rule, losses: Tensor) -> Tensor:
+    return torch.stack([rule(p, own) for p, own in enumerate(losses)])
 
 
 def jacobians(problem: ModelMerging, coefficients: Tensor, batch: Minibatch) -> tuple[Tensor, Tensor]:
-    """Return losses `[P, m]` of P members, and the gradient of each one `[P, m, L, K]`: m passes back."""
-    runner, vectors = problem.runner, problem.vectors
+    """Return losses `[P, m]` of P members, and the gradient of each one `[P, m, L, K]`."""
+    runner, loss = problem.runner, loss_of(batch)
     if batch.labels is None:
         return runner.jacobians(coefficients, batch.inputs)
-    values, gradients = [], []
-    for own in coefficients:
-        vectors.merged(own.unsqueeze(0), out=runner.row.unsqueeze(0))
-        with torch.enable_grad():
-            each = losses(runner, batch)
-            rows = []
-            for k, value in enumerate(each):
-                runner.gradient.zero_()
-                value.backward(retain_graph=k + 1 < len(each))
-                rows.append(vectors.contract(runner.gradient.unsqueeze(0))[0])
-        values.append(each.detach())
-        gradients.append(torch.stack(rows))
-    return torch.stack(values), torch.stack(gradients)
+    each = [runner.jacobian(c, batch.inputs, loss=loss) for c in coefficients]
+    return torch.stack([e[0] for e in each]), torch.stack([e[1] for e in each])
+
+
+def passes_back(problem: ModelMerging, members: int, batch: Minibatch) -> int:
+    """Return how often an example goes back through the network for `jacobians`."""
+    runner = problem.runner
+    apart = not runner.norms and (batch.labels is not None or not runner.stacks(members))
+    return 1 if apart else problem.n_objectives

@@ -16,7 +16,7 @@ from paretokit.problems.merging import ModelMerging
 from paretokit.solvers.merging._closed_form import merging_of
 from paretokit.solvers.merging._descent import Descent
 from paretokit.solvers.merging._exact_pareto import exact_pareto_weights
-from paretokit.solvers.merging._minibatches import Minibatch, jacobians, weighted
+from paretokit.solvers.merging._minibatches import Minibatch, jacobians, passes_back, weighted
 
 WEIGHTINGS = ("linear", "tchebycheff", "epo")
 PARTITIONS = {1: 1, 2: 10, 3: 5, 4: 3}
@@ -41,8 +41,8 @@ class PreferenceMerging(Descent):
 
     Further attributes: see `AdaMerging`. The front's `preference` column says what each model was asked for.
 
-    Cost: P times AdaMerging's for P preferences; with "epo" one backward pass a task instead of one in all, and a small
-    linear program a member.
+    Cost: P times AdaMerging's for P preferences; with "epo" a contraction a task and a small linear program a member
+    more, and, in the one program of small networks, one backward pass a task instead of one in all.
 
     Source: the objective of Yang et al. (2024), ICLR, weighted by preferences; Mahapatra and Rajan (2020), ICML, for
     exact Pareto search. The combination is this library's.
@@ -68,10 +68,9 @@ class PreferenceMerging(Descent):
             check.that(whole, "preferences", "be rows on the simplex", list(row))
         object.__setattr__(self, "preferences", rows)
 
-    @property
-    def backwards(self) -> int:
-        """One backward pass a step and member; one a task for exact Pareto weights."""
-        return 0 if self.weighting == "epo" else 1
+    def backwards(self, problem: ModelMerging, batch: Minibatch) -> int:
+        """Return one; for exact Pareto weights one a task where tasks do not go back apart from each other."""
+        return passes_back(problem, len(self.members(problem)), batch) if self.weighting == "epo" else 1
 
     def unsupported(self, problem: Problem) -> str | None:
         """Tell what is missing, and whether preferences have another number of entries."""
@@ -99,7 +98,7 @@ class PreferenceMerging(Descent):
             weights = exact_pareto_weights(flat @ flat.mT, values, preferences)
             return values, torch.einsum("pm,pmlk->plk", weights, each)
         if self.weighting == "linear":
-            return weighted(problem, coefficients, batch, lambda p, _: preferences[p])
+            return weighted(problem, coefficients, batch, preferences)
 
         def worst(p: int, values: Tensor) -> Tensor:
             one = torch.zeros_like(values)

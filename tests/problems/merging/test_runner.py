@@ -9,7 +9,8 @@ from torch import nn
 
 from paretokit.core import Rng
 from paretokit.problems.merging import ModelMerging, Task
-from paretokit.problems.merging._runner import entropy
+from paretokit.problems.merging._runner import PASS, entropy
+from paretokit.problems.merging._tasks import count
 
 
 class Convolutions(nn.Module):
@@ -98,6 +99,80 @@ def test_entropies_are_those_of_the_decoded_module(name):
         due = -(p * p.log()).sum(-1).mean()
         torch.testing.assert_close(found[k], due, rtol=0, atol=1e-6 if name == "mlp" else 1e-10)  # decoded as it came
         assert task.head is not problem.runner.heads[k]
+
+
+@pytest.mark.parametrize("rule", [False, True], ids=["weights", "rule"])
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_passes_over_few_tasks_equal_one_pass_over_all(name, rule, monkeypatch):
+    problem = PROBLEMS[name]()
+    runner, m = problem.runner, problem.n_objectives
+    c = Rng.from_seed(2).uniform(*problem.n_coefficients)
+    batches, weights = problem.batches(Rng.from_seed(3)), Rng.from_seed(4).uniform(m)
+    forward, lengths = runner.forward, []
+
+    def watched(module: nn.Module, inputs: object) -> torch.Tensor:
+        out = forward(module, inputs)
+        lengths.append(len(out))
+        return out
+
+    monkeypatch.setattr(runner, "forward", watched)
+    size = count(batches[0])
+    whole = name == "cnn-estimate"  # a minibatch that normalizes itself is not cut
+    due = [[m], [m] if whole else [2] * (m // 2) + [1] * (m % 2), [m] if whole else [1] * m]
+    answers = []
+    for room, each in zip((PASS, 2 * size * runner.kept, 1), due, strict=True):
+        monkeypatch.setattr("paretokit.problems.merging._runner.PASS", room)
+        lengths.clear()
+        answers.append(runner.gradient(c, batches, (lambda values: weights.to(values)) if rule else weights))
+        assert lengths == [size * tasks for tasks in each]
+    for found in answers[1:]:
+        for a, b in zip(answers[0], found, strict=True):
+            torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
+
+
+def test_a_pass_keeps_what_layers_need_on_their_way_back():
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Linear(5, 7), nn.Linear(7, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.second(torch.tanh(self.first(x)))
+
+    problem = random_problem(Two, lambda rng: rng.normal(9, 5), 3)
+    assert problem.runner.kept == 8 * (5 + 7)  # the input and tanh's answer, in float64; heads need no gradient
+    alone = problem.runner.logits([problem.tasks[0].unlabeled.double()])[0]
+    alone.sum().backward()  # someone else's gradients do not count
+    c = Rng.from_seed(0).uniform(*problem.n_coefficients)
+    answers = [problem.runner.gradient(c, problem.batches(Rng.from_seed(1)), torch.ones(2)) for _ in range(2)]
+    torch.testing.assert_close(answers[0][1], answers[1][1])
+    assert all(leaf.grad is None for leaf in problem.runner.module.parameters())
+
+
+def test_what_only_some_passes_reach_is_contracted_too(monkeypatch):
+    class Branches(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.often, self.seldom = nn.Linear(4, 3), nn.Linear(4, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.often(x) if float(x[0, 0]) > 0 else self.seldom(x) + self.often(x)
+
+    problem = random_problem(Branches, lambda rng: rng.normal(9, 4), 3)
+    first, last = -torch.ones(4, 4, dtype=torch.float64), torch.ones(4, 4, dtype=torch.float64)
+    monkeypatch.setattr("paretokit.problems.merging._runner.PASS", 1)
+    c = Rng.from_seed(0).uniform(*problem.n_coefficients)
+    _, gradient = problem.runner.gradient(c, [first, last], torch.ones(2))
+    leaf = c.clone().requires_grad_()
+    row = problem.vectors.merge(leaf.unsqueeze(0))[0]
+    module, named = problem.runner.module, problem.vectors.named(row)
+    logits = [
+        h(torch.func.functional_call(module, named, x))
+        for h, x in zip(problem.runner.heads, (first, last), strict=True)
+    ]
+    (entropy(logits[0]) + entropy(logits[1])).backward()
+    torch.testing.assert_close(gradient, leaf.grad, rtol=0, atol=1e-12)
+    assert float(gradient[problem.vectors.layers.index("seldom.weight")].abs().max()) > 0
 
 
 def test_what_cannot_be_batched_is_run_in_a_loop():

@@ -72,6 +72,10 @@ def test_narrow_vectors_are_near_and_used_consistently(monkeypatch, storage, pie
     g = Rng.from_seed(2).normal(2, 24, dtype=torch.float32)
     expected = wide.with_deltas(narrow.dense()).contract(g)
     torch.testing.assert_close(narrow.contract(g), expected, rtol=0, atol=1e-5)
+    out = torch.zeros_like(expected[0])
+    for number, p in enumerate(narrow.parts):
+        narrow.contract_part(number, g[0, p.begin : p.end].view(p.shape), out)
+    torch.testing.assert_close(out, expected[0], rtol=0, atol=1e-5)
     torch.testing.assert_close(narrow.stored("float32").deltas, narrow.dense())
 
 

@@ -107,7 +107,7 @@ def test_stacked_members_equal_the_loop(signal):
     batch = minibatch(problem, Rng.from_seed(0), signal=signal, batch_size=8)
     coefficients = Rng.from_seed(1).uniform(4, *problem.n_coefficients)
     weights = Rng.from_seed(2).uniform(4, 3)
-    values, gradients = weighted(problem, coefficients, batch, lambda p, _: weights[p])
+    values, gradients = weighted(problem, coefficients, batch, weights)
     each, jacobian = jacobians(problem, coefficients, batch)
     for p in range(4):
         one, slope = weighted(problem, coefficients[p : p + 1], batch, lambda _, own: weights[p])  # noqa: B023 - now
