@@ -33,7 +33,7 @@ from benchmarks._merging_suite import METHODS, Condition, accuracies
 
 KEY = ("protocol", "corruption", "unlabeled", "imbalance", "method", "seed")
 LAYERWISE, TASKWISE = "AdaMerging layer-wise", "AdaMerging task-wise"
-SHORT = ("individual", "averaging", "task arithmetic best", "TIES best", "RegMean", LAYERWISE)
+SHORT = ("individual", "averaging", "task arithmetic best", "TIES 0.3", "RegMean", LAYERWISE)
 
 TASKS: Mapping[str, tuple[tuple[Condition, ...], tuple[str, ...]]] = {
     "accuracy": ((Condition(),), METHODS),

@@ -23,10 +23,12 @@ from paretokit.problems.merging._vectors import Storage
 Tasks = int | Sequence[str]
 Size = Mapping[str, float]
 
+_CNN = {"width": 24, "depth": 4, "pretraining_steps": 120, "pretraining_batch": 32, "finetuning_steps": 300}
+_VIT = {"width": 64, "depth": 2, "pretraining_steps": 150, "styled": 1500, "finetuning_steps": 500}
 PRESETS: Mapping[str, Size] = {
-    "cnn": {"width": 32, "depth": 4},
+    "cnn": {**_CNN, "pretraining_rate": 2e-3, "finetuning_rate": 5e-4},
     "mlp": {"width": 512, "depth": 5},
-    "vit": {"width": 64, "depth": 4},
+    "vit": {**_VIT, "pretraining_rate": 2e-3, "finetuning_rate": 5e-4},
 }
 """What differs from `Recipe`'s defaults."""
 
