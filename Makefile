@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 PEERS  ?= .venv-peers
+FUSION ?= .venv-fusion
 JOBS   ?= 2
 
 BIN     := $(VENV)/bin
@@ -11,7 +12,7 @@ RECIPE  := setup.cfg pyproject.toml constraints.txt
 KERNELS := $(shell find paretokit -name '_*_kernels.py')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test test-slow lint peers bench import-time clean distclean
+.PHONY: help demo install test test-slow lint peers peers-merging bench bench-merging import-time clean distclean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
@@ -36,11 +37,16 @@ lint: $(VENV)/.test  ## Check format, style, types and the floors of the house
 
 peers: $(PEERS)/.installed  ## Create .venv-peers with the libraries that benchmarks compare with
 
+peers-merging: $(FUSION)/.installed  ## Create .venv-fusion with fusion-bench, which merging is compared with
+
 bench: $(PEERS)/.installed  ## Print ratios against the peers, results asserted equal
 	$(PEERS)/bin/python -m benchmarks.indicators
 	$(PEERS)/bin/python -m benchmarks.evolutionary
 	$(PEERS)/bin/python -m benchmarks.morl
 	$(PEERS)/bin/python -m benchmarks.gflownets
+
+bench-merging: $(FUSION)/.installed  ## Print ratios against fusion-bench, coefficients asserted equal
+	$(FUSION)/bin/python -m benchmarks.merging
 
 import-time: $(VENV)/.all  ## Measure what `import paretokit` adds to `import torch`
 	$(BIN)/python -m benchmarks.import_time
@@ -50,7 +56,7 @@ clean:  ## Remove what runs and tools have written
 	find paretokit tests benchmarks tutorials -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean  ## Remove the environments too
-	rm -rf $(VENV) $(PEERS) *.egg-info
+	rm -rf $(VENV) $(PEERS) $(FUSION) *.egg-info
 
 # $(1): an environment. Old interpreters get one line.
 define venv
@@ -85,4 +91,11 @@ $(PEERS)/.installed: $(RECIPE) constraints-peers.txt
 	  dill einops linear-attention-transformer tensordict torch_geometric
 	$(PEERS)/bin/python -m pip install --disable-pip-version-check -q -c constraints-peers.txt --no-deps torchgfn
 	$(PEERS)/bin/paretokit warm
+	@touch $@
+
+$(FUSION)/.installed: $(RECIPE) constraints-fusion.txt
+	$(call venv,$(FUSION))
+	$(FUSION)/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt torch
+	$(FUSION)/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt -c constraints-fusion.txt \
+	  -e . fusion-bench
 	@touch $@
