@@ -1,6 +1,6 @@
 """MORL/D with soft actor-critic as a whole, evaluation included, beside morl-baselines': time to equal hypervolume.
 
-``python -m benchmarks.morl_sac_front [--seeds 2] [--steps 36000]`` (with the peers' interpreter, see `make peers`)
+``python -m benchmarks.morl_sac_front [--seeds 0 1] [--steps 36000]`` (with the peers' interpreter, see `make peers`)
 
 Six policies of 256 x 256 a side and one shared buffer on half-cheetah; either side trains and evaluates by its own
 means, in a process and on a thread of its own, both at the same time, so under the same load. What either side had
@@ -247,7 +247,7 @@ def rows_of(
 def main() -> None:
     """Run both sides on each seed; print and write what came of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--steps", type=int, default=36_000, help="environment steps of the peer")
     parser.add_argument("--own-steps", type=int, default=60_000, help="environment steps of ours, to be surely enough")
     parser.add_argument("--turn", type=int, default=3_000, help="environment steps between evaluations, of both")
@@ -258,7 +258,7 @@ def main() -> None:
     print(machine, flush=True)
     rows: list[dict[str, Any]] = []
     found = []
-    for seed in range(given.seeds):
+    for seed in given.seeds:
         with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
             plans = {"peer": (peer, given.steps), "ours": (ours, given.own_steps)}
             runs = {name: pool.submit(run, steps, given.turn, seed) for name, (run, steps) in plans.items()}
@@ -274,8 +274,8 @@ def main() -> None:
             writer = csv.DictWriter(lines, list(new[0]))
             writer.writeheader()
             writer.writerows(rows)
-        command = f"python -m benchmarks.morl_sac_front --seeds {given.seeds} --steps {given.steps}"
-        command += f" --own-steps {given.own_steps} --turn {given.turn}"
+        command = f"python -m benchmarks.morl_sac_front --seeds {' '.join(map(str, given.seeds))}"
+        command += f" --steps {given.steps} --own-steps {given.own_steps} --turn {given.turn}"
         summary = {"command": command, "machine": machine, "seeds": found}
         given.out.with_suffix(".json").write_text(json.dumps(summary, indent=1) + "\n")
 
