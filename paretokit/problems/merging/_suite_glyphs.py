@@ -86,7 +86,8 @@ def characters(name: str) -> str:
 
 def fonts() -> list[tuple[str, Path]]:
     """Return names and files of the faces that matplotlib ships and that are of use here."""
-    matplotlib = check.package("matplotlib", extra="merging")
+    import matplotlib
+
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     return [(face, folder / f"{face}.ttf") for face in FACES if (folder / f"{face}.ttf").exists()]
 
