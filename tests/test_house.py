@@ -27,8 +27,8 @@ ALL_FILES = [
 ]
 ROOMS = (
     *("core", "decision", "indicators", "nn", "plots", "problems", "problems.design"),
-    *("problems.merging", "problems.morl", "run", "scalarization", "solvers", "solvers.gflownet"),
-    *("solvers.gradient", "solvers.merging", "solvers.morl", "testing"),
+    *("problems.merging", "problems.morl", "problems.multitask", "run", "scalarization", "solvers"),
+    *("solvers.gflownet", "solvers.gradient", "solvers.merging", "solvers.morl", "testing"),
 )
 HEAVY = (
     *("RNA", "botorch", "gpytorch", "joblib", "matplotlib", "mo_gymnasium", "moocore", "numba", "pandas", "pygmo"),

@@ -18,6 +18,7 @@ _LAZY: dict[str, str] = {
     "CompositionalDesign": "paretokit.problems.design._design",
     "MORL": "paretokit.problems.morl._morl",
     "ModelMerging": "paretokit.problems.merging._merging",
+    "MultiTask": "paretokit.problems.multitask._multitask",
     "external": "paretokit.problems._function",
     "from_function": "paretokit.problems._function",
     "from_pygmo": "paretokit.problems._foreign",

@@ -10,12 +10,13 @@ from paretokit.problems.design import DESIGN
 from paretokit.problems.engineering import ENGINEERING
 from paretokit.problems.merging import SUITES
 from paretokit.problems.morl._table import OTHERS, TENSOR
+from paretokit.problems.multitask import MULTITASK
 from paretokit.problems.synthetic import SYNTHETIC
 
 _SUITE = "paretokit.problems.merging._suite:suite"
 _MORL = "paretokit.problems.morl._morl:MORL"
 
-PROBLEMS = Registry("problem", {**SYNTHETIC, **ENGINEERING, **DESIGN, **dict.fromkeys(TENSOR, _MORL)})
+PROBLEMS = Registry("problem", {**SYNTHETIC, **ENGINEERING, **DESIGN, **MULTITASK, **dict.fromkeys(TENSOR, _MORL)})
 
 
 def make(id: str, **options: Any) -> Problem:  # noqa: A002 - the contract's word

@@ -109,7 +109,7 @@ def test_native_solver_by_gradients(name):
 
 
 @pytest.mark.parametrize("name", GRADIENT)
-@pytest.mark.parametrize("problem", ["zdt1-v1", "dtlz2-v1", "re21-v1"])
+@pytest.mark.parametrize("problem", ["zdt1-v1", "dtlz2-v1", "re21-v1", "multitask-curves-v1"])
 def test_native_solver_by_gradients_on_known_problems(name, problem):
     check_solver(pk.solvers.make(name, **GRADIENT[name]), pk.problems.make(problem), iterations=4)
 
