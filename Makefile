@@ -18,7 +18,7 @@ help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
 	  || sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1  \2/p' Makefile
 
-demo: $(VENV)/.warm  ## Solve seven problems with several solvers in a minute; writes demo/report.html
+demo: $(VENV)/.warm  ## Solve eight problems with several solvers in a minute; writes demo/report.html
 	$(BIN)/paretokit demo
 
 install: $(VENV)/.warm  ## Create .venv with every extra, kernels compiled

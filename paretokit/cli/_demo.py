@@ -9,6 +9,7 @@ from typing import Any
 
 from paretokit.cli._demo_panels import AS_PLANNED, DemoPanel, PanelReport, panels
 from paretokit.cli._text import number, table
+from paretokit.core import MissingPackageError
 from paretokit.core import _check as check
 
 HEAD = ("problem", "solver", "points", "hypervolume", "R2", "sparsity", "IGD+", "time")
@@ -60,18 +61,26 @@ def run(args: argparse.Namespace) -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     begin, total = time.perf_counter(), sum(panel.n_runs for panel in todo)
     reports: dict[str, PanelReport] = {}
+    missing: dict[str, MissingPackageError] = {}
     form = "{desc:34} {percentage:3.0f}%|{bar:30}| {elapsed}"
     with tqdm(total=total, disable=None, leave=False, bar_format=form) as bar:
         bar.set_description_str("loading kernels")
         load_ready()
         clock = _Clock(args.seconds, total, bar)
         for panel in todo:
-            reports[panel.name] = panel.run(args.out, clock)
+            try:
+                reports[panel.name] = panel.run(args.out, clock)
+            except MissingPackageError as error:
+                missing[panel.name] = error
+    if not reports:
+        raise next(iter(missing.values()))
     lines = [line for name, report in reports.items() for line in rows_of(name, report)]
     print(table(HEAD, lines, right=[False, False, *[True] * 6]))
     for name, report in reports.items():
         if report.picked:
             print(f"\n{name}: {report.picked.asked}\n  {report.picked.why}")
+    for name, reason in missing.items():
+        print(f"\n{name} is left out: {reason}")
     seconds = time.perf_counter() - begin
     file = write_report(args.out, list(reports.values()), seconds)
     count = sum(len(report.pictures) + len(report.more) for report in reports.values())

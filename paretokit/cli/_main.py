@@ -40,7 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser("demo", help="solve some problems with several solvers; write pictures and a report")
     demo.add_argument("--out", type=Path, default=Path("demo"), help="folder to write to (default: demo)")
-    demo.add_argument("--seconds", type=float, default=60.0, help="time for the solvers altogether (default: 60)")
+    demo.add_argument("--seconds", type=float, default=90.0, help="time for the solvers altogether (default: 90)")
     demo.add_argument("--only", metavar="NAME", action="append", help="only this panel (repeat for more)")
 
     listing = commands.add_parser("list", help="list problems, solvers or indicators")

@@ -146,6 +146,32 @@ def clouds(
     _write(made, file)
 
 
+def held_out(results: Mapping[str, Result], file: Path, *, names: tuple[str, str]) -> None:
+    """Draw fronts of two objectives as they were chosen, and the same decisions on held-out data, on equal axes."""
+    made = figure(9.6, 4.2)
+    fresh = {
+        name: r.front if r.held_out is None else dataclasses.replace(r.front, values=r.held_out)
+        for name, r in results.items()
+    }
+    axes = []
+    for place, layers in enumerate(({name: r.front for name, r in results.items()}, fresh)):
+        ax = plots.scatter(layers, ax=made.add_subplot(1, 2, place + 1))
+        _bare(ax)
+        if not place:
+            style.legend(ax, loc="lower left")
+        style.titled(ax, names[place])
+        axes.append(ax)
+    _share_limits(axes, 2)
+    _write(made, file)
+
+
+def radar(fronts: Mapping[str, Front], file: Path, *, ends: tuple[float, float]) -> None:
+    """Draw one solution of each front as a polygon, between values at the center and at the rim."""
+    made = figure(5.6, 6.0)
+    plots.radar(fronts, ends=ends, ax=made.add_subplot(projection="polar"))
+    _write(made, file)
+
+
 def _reference(front: Front) -> str:
     point = front.protocol.scoring.reference_point
     return "no reference point" if point is None else f"reference point ({', '.join(style.number(v) for v in point)})"
