@@ -77,10 +77,12 @@ class Solver(ABC, Generic[State]):
         """Raise `UnsupportedProblemError` naming what is missing and who can, unless the problem can be solved."""
         if not isinstance(problem, self.solves):
             line = f"{self.name} solves {self.solves.__name__} problems; got {type(problem).__name__}"
-            raise UnsupportedProblemError(line + _fitting(problem))
+            raise UnsupportedProblemError(line + _fitting(problem, but=self.name))
         reason = self.unsupported(problem)
         if reason:
-            raise UnsupportedProblemError(f"{self.name} cannot solve {problem.name}: {reason}{_fitting(problem)}")
+            raise UnsupportedProblemError(
+                f"{self.name} cannot solve {problem.name}: {reason}{_fitting(problem, but=self.name)}"
+            )
 
     @abstractmethod
     def init(self, problem: Problem, rng: Rng, *, initial: Tensor | None = None) -> State:
@@ -97,6 +99,14 @@ class Solver(ABC, Generic[State]):
     @abstractmethod
     def cost(self, state: State) -> Cost:
         """Return what was spent so far."""
+
+    def closed(self, problem: Problem, state: State) -> State:
+        """Return the state whose front a run answers with: itself, or a copy that was measured once more.
+
+        Solvers that measure themselves every so many steps measure here where the last step was not measured. The run
+        counts it in the result's cost and goes on, where it is resumed, from the state without it.
+        """
+        return state
 
     def done(self, state: State) -> bool:
         """Tell whether the method has finished by itself."""
@@ -146,11 +156,11 @@ class StackedSolver(Solver[State]):
         return self.fronts(problem, state)[0]
 
 
-def _fitting(problem: Problem) -> str:
-    """Return which native solvers can solve the problem, as the end of a message."""
+def _fitting(problem: Problem, *, but: str) -> str:
+    """Return which native solvers other than one can solve the problem, as the end of a message."""
     from paretokit.solvers import fitting
 
-    names = fitting(problem)
+    names = [name for name in fitting(problem) if name != but]
     return f"; {', '.join(names)} can" if names else ""
 
 

@@ -80,7 +80,7 @@ def assembled(
     """
     check.one_of(STORAGES, storage=storage)
     check.that(callable(layers) or layers in ("tensor", "block", "task"), "layers", "be a known grouping", layers)
-    check.at_least(1, finetuned=len(finetuned))
+    check_several(finetuned)
     module = pretrained if architecture is None and isinstance(pretrained, nn.Module) else architecture
     check.that(module is not None, "architecture", "be given where `pretrained` is no module", None)
     assert module is not None
@@ -100,6 +100,13 @@ def assembled(
     vectors = _filled(reference, others, parts, order, groups=groups, dtype=dtype, storage=storage)
     fixed = {group[0]: _read(reference, group) for group in kept if set(group) & reference.holds}
     return Assembly(module, vectors, fixed, notes)
+
+
+def check_several(finetuned: Sequence[Checkpoint]) -> None:
+    """Raise `InputError` unless fine-tunings are a list of at least one checkpoint."""
+    several = isinstance(finetuned, Sequence) and not isinstance(finetuned, str)
+    check.that(several, "finetuned", "be a list of checkpoints", type(finetuned).__name__)
+    check.at_least(1, finetuned=len(finetuned))
 
 
 def _filled(
@@ -147,6 +154,7 @@ def _selected(
     module: nn.Module, reference: Source, others: list[Source], *, batch_norm: str, frozen: Sequence[str]
 ) -> Selection:
     state, groups = module.state_dict(keep_vars=True), groups_of(module)
+    check.that(not isinstance(frozen, str), "frozen", "be beginnings of names", repr(frozen), f"[{frozen!r}]")
     for begin in frozen:
         near = check.nearest(begin, state)
         check.that(any(n.startswith(begin) for n in state), "frozen", "begin some tensor's name", repr(begin), near)

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Any, Literal, Protocol, final, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,15 @@ from paretokit.problems.merging._tasks import Inputs, Task, count, parts, rebuil
 from paretokit.problems.merging._vectors import Storage, TaskVectors
 
 CHUNK = 512  # examples that are run together when accuracies are measured
+
+
+@runtime_checkable
+class Chosen(Protocol):
+    """What knows the problem that it is a solution of."""
+
+    def decode(self) -> Any:
+        """Return the merged module."""
+        ...
 
 
 class Contents:
@@ -97,7 +106,10 @@ class ModelMerging(Problem):
         forward: Forward = plain_forward,
     ) -> None:
         check.one_of(("merge", "estimate"), batch_norm=batch_norm)
+        several = isinstance(tasks, Sequence) and all(isinstance(t, Task) for t in tasks)
+        check.that(several, "tasks", "be a list of tasks", tasks)
         check.at_least(1, batch_size=batch_size, tasks=len(tasks))
+        check.that(isinstance(bounds, Sequence) and len(bounds) == 2, "bounds", "be two numbers", bounds)
         check.that(bounds[0] < bounds[1], "bounds", "increase", bounds, "are they the wrong way round?")
         names = [t.name for t in tasks]
         check.that(len(set(names)) == len(names), "tasks", "have different names", names)
@@ -211,7 +223,9 @@ class ModelMerging(Problem):
         Its tensors have the architecture's types and devices (the CPU for an architecture on the meta device).
         """
         due = self.space.dim
-        check.shape(tuple(x.shape) == (due,), "x", f"be one row of {due} coefficients", f"shape {tuple(x.shape)}")
+        fits = isinstance(x, Tensor) and tuple(x.shape) == (due,)
+        got = f"shape {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
+        check.shape(fits, "x", f"be one row of {due} coefficients", got)
         self._load(self.coefficients(x.to(self.device, self.dtype))[0])
         own, new = self.architecture.state_dict(), {}
         for name, tensor in self.runner.module.state_dict().items():
@@ -223,11 +237,18 @@ class ModelMerging(Problem):
             norm.running_var.clamp_(min=0)
         return merged.requires_grad_()
 
-    def save(self, x: Tensor, folder: str | Path) -> None:
-        """Write the merged model as `save_pretrained` does: ``model.safetensors``, ``config.json`` where known."""
+    def save(self, x: Tensor | Chosen, folder: str | Path) -> None:
+        """Write the merged model as `save_pretrained` does: ``model.safetensors``, ``config.json`` where known.
+
+        Args:
+            x: A decision of this problem, or a solution or choice of any front on it or on a view of it, such as those
+                of solvers that merge other task vectors.
+            folder: Where to.
+        """
         from paretokit.problems.merging._saving import save_pretrained
 
-        save_pretrained(self.decode(x), folder, config=self._config)
+        module = x.decode() if isinstance(x, Chosen) else self.decode(x)
+        save_pretrained(module, folder, config=self._config)
 
     def with_vectors(self, vectors: TaskVectors, *, variant: Mapping[str, Any] | None = None) -> ModelMerging:
         """Return the same tasks over other task vectors (TIES, DARE, a closed form); fronts stay comparable.

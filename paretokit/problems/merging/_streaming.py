@@ -14,7 +14,7 @@ from torch import Tensor
 
 from paretokit.core import CheckpointError
 from paretokit.core import _check as check
-from paretokit.problems.merging._assembly import Layers, layer_of
+from paretokit.problems.merging._assembly import Layers, check_several, layer_of
 from paretokit.problems.merging._checkpoints import (
     DTYPES,
     SINGLE,
@@ -133,7 +133,7 @@ def pieces(pretrained: Checkpoint, finetuned: Sequence[Checkpoint]) -> Iterator[
 
 
 def _opened(pretrained: Checkpoint, finetuned: Sequence[Checkpoint]) -> tuple[Source, list[Source]]:
-    check.at_least(1, finetuned=len(finetuned))
+    check_several(finetuned)
     reference = open_checkpoint(pretrained, "pretrained")
     others = [open_checkpoint(given, f"finetuned[{k}]") for k, given in enumerate(finetuned)]
     check.that(bool(_merged(reference)), "pretrained", "hold a floating-point tensor", "none")

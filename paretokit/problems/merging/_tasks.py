@@ -71,6 +71,8 @@ class Task:
         _check_inputs(f"{own}.unlabeled", self.unlabeled)
         for split, data in (("validation", self.validation), ("test", self.test)):
             if data is not None:
+                pair = isinstance(data, tuple | list) and len(data) == 2 and isinstance(data[1], Tensor)
+                check.that(pair, f"{own}.{split}", "be a pair, inputs and a tensor of labels", type(data).__name__)
                 _check_inputs(f"{own}.{split}", data[0])
                 n, labels = count(data[0]), data[1]
                 rule = f"hold {n} labels, whole numbers, one an example"

@@ -7,12 +7,13 @@ import dataclasses
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from small_merging import pieces, small
 from torch import nn
 
 import paretokit as pk
 from paretokit.core import CheckpointError, Front, InputError, Rng, ShapeError
-from paretokit.problems.merging import ModelMerging, Task
+from paretokit.problems.merging import ModelMerging, Task, merge_checkpoints
 from paretokit.problems.merging._assembly import layer_of
 from paretokit.testing import check_problem
 
@@ -247,6 +248,10 @@ def test_data_that_is_none_is_refused():
         InputError, match=r"unlabeled` must be a tensor, a tuple of tensors, or tensors by name; got list"
     ):
         task(unlabeled=[1.0])
+    with pytest.raises(InputError, match=r"test` must be a pair, inputs and a tensor of labels; got Tensor"):
+        task(test=x)
+    with pytest.raises(InputError, match=r"test` must be a pair, inputs and a tensor of labels; got tuple"):
+        task(test=(x, y.tolist()))
     with pytest.raises(InputError, match=r"`metric` must be one of"):
         task(metric="f1")
 
@@ -256,6 +261,12 @@ def test_options_that_mean_nothing_are_refused():
         over()
     with pytest.raises(InputError, match=r"`tasks` must have different names"):
         over(task(0), task(0))
+    with pytest.raises(InputError, match=r"`tasks` must be a list of tasks; got \('digits',\)"):
+        over("digits")
+    with pytest.raises(InputError, match=r"`bounds` must be two numbers; got 1.0"):
+        small(bounds=1.0)
+    with pytest.raises(InputError, match=r"`frozen` must be beginnings of names; got 'norm' \(\['norm'\]\)"):
+        small(frozen="norm")
     with pytest.raises(InputError, match=r"`bounds` must increase; got \(1.0, 0.0\)"):
         small(bounds=(1.0, 0.0))
     with pytest.raises(InputError, match=r"`layers` must be a known grouping; got module"):
@@ -270,11 +281,33 @@ def test_options_that_mean_nothing_are_refused():
         small(batch_size=0)
 
 
+def test_fine_tunings_that_are_no_list_are_refused(tmp_path):
+    problem = small()
+    for alone in (problem.architecture, problem.architecture.state_dict(), "folder"):
+        with pytest.raises(InputError, match=r"`finetuned` must be a list of checkpoints; got "):
+            ModelMerging(pretrained=problem.architecture, finetuned=alone, tasks=problem.tasks)
+        with pytest.raises(InputError, match=r"`finetuned` must be a list of checkpoints; got "):
+            merge_checkpoints(problem.architecture, alone, tmp_path / "out")
+
+
+def test_a_solution_is_saved_by_the_problem_that_it_is_of(tmp_path):
+    problem = small()
+    view = problem.as_variant({"method": "ties", "trim": 0.3, "aggregate": "none"})
+    x = torch.full((1, problem.space.dim), 0.4)
+    found = Front.of(view, x, view.evaluate(x))
+    for name, chosen in {"solution": found[0], "choice": found.pick([0.4, 0.3, 0.3])}.items():
+        problem.save(chosen, tmp_path / name)
+        saved = load_file(tmp_path / name / "model.safetensors")
+        assert all(torch.equal(t, saved[n]) for n, t in view.decode(x[0]).state_dict().items())
+
+
 def test_coefficients_of_the_wrong_shape_are_refused():
     problem = small()
     with pytest.raises(ShapeError, match=r"`x` must have 18 columns"):
         problem.evaluate(torch.zeros(2, 3))
     with pytest.raises(ShapeError, match=r"`x` must be one row of 18 coefficients; got shape \(6, 3\)"):
         problem.decode(torch.zeros(6, 3))
+    with pytest.raises(ShapeError, match=r"`x` must be one row of 18 coefficients; got list"):
+        problem.decode([0.3] * 18)
     with pytest.raises(InputError, match=r"`x` must lie in the space"):
         problem.evaluate(torch.full((1, 18), 1.5))
