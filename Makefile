@@ -44,6 +44,7 @@ bench: $(PEERS)/.installed  ## Print ratios against the peers, results asserted 
 	$(PEERS)/bin/python -m benchmarks.evolutionary
 	$(PEERS)/bin/python -m benchmarks.morl
 	$(PEERS)/bin/python -m benchmarks.gflownets
+	$(PEERS)/bin/python -m benchmarks.gradient
 
 bench-merging: $(FUSION)/.installed  ## Print ratios against fusion-bench, coefficients asserted equal
 	$(FUSION)/bin/python -m benchmarks.merging
@@ -88,7 +89,7 @@ $(PEERS)/.installed: $(RECIPE) constraints-peers.txt
 	$(PEERS)/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt torch
 	$(PEERS)/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt -c constraints-peers.txt \
 	  -e ".[mujoco]" botorch evox moocore morl-baselines pygmo pymoo \
-	  dill einops linear-attention-transformer tensordict torch_geometric
+	  dill einops linear-attention-transformer tensordict torch_geometric "torchjd[full]"
 	$(PEERS)/bin/python -m pip install --disable-pip-version-check -q -c constraints-peers.txt --no-deps torchgfn
 	$(PEERS)/bin/paretokit warm
 	@touch $@

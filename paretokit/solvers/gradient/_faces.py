@@ -6,6 +6,7 @@ program of m variables is solved by at most 2^m linear systems, without a host s
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import torch
@@ -16,6 +17,7 @@ MOST = 6
 PATIENCE = 3
 """Exchanges of all wrong variables at once that may fail before they are exchanged one by one."""
 RIDGE = 1e-11
+ROOM = 1e-13
 
 Face = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
 """From faces `[*batch, F, m]` to variables x, zero outside, slacks y, zero inside, and a merit, least at optima."""
@@ -26,12 +28,13 @@ def every_face(m: int, device: torch.device) -> Tensor:
     return (torch.arange(1 << m, device=device).unsqueeze(1) >> torch.arange(m, device=device)) & 1 == 1
 
 
-def best_face(face: Face, start: Tensor) -> Tensor:
+def best_face(face: Face, start: Tensor, *, rough: Face | None = None) -> Tensor:
     """Return the variables `[*batch, m]`, at least zero, of the face of least merit.
 
     Args:
         face: The conditions on a face.
         start: The face `[*batch, m]` from which larger programs begin.
+        rough: The same to less precision in less time, by which larger programs look for where to begin.
 
     Cost: 2^m systems for m up to `MOST`. Else one a round: wrong variables are exchanged together while that helps,
     then one by one, which is finite for positive definite programs; the best face on the way is kept.
@@ -41,14 +44,15 @@ def best_face(face: Face, start: Tensor) -> Tensor:
     """
     m = start.shape[-1]
     if m > MOST:
-        return _exchanged(face, start)
+        return _exchanged(face, start if rough is None else _exchanged(rough, start)[1])[0]
     x, _, merit = face(every_face(m, start.device).expand(*start.shape[:-1], -1, -1))
     at = torch.where(torch.isfinite(merit), merit, torch.inf).argmin(-1, keepdim=True).unsqueeze(-1)
     return x.gather(-2, at.expand(*at.shape[:-1], m)).squeeze(-2).clamp_min(0)
 
 
-def _exchanged(face: Face, start: Tensor) -> Tensor:
-    m, inside = start.shape[-1], start
+def _exchanged(face: Face, start: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the variables of the best face on the way, and that face."""
+    m, inside, chosen = start.shape[-1], start, start
     number = torch.arange(m, device=start.device)
     fewest = torch.full(start.shape[:-1], m + 1, device=start.device)
     patience = torch.full_like(fewest, PATIENCE)
@@ -58,6 +62,7 @@ def _exchanged(face: Face, start: Tensor) -> Tensor:
         x, y, merit = face(inside.unsqueeze(-2))
         better = merit.squeeze(-1) < least  # false for NaN
         best = torch.where(better.unsqueeze(-1), x.squeeze(-2).clamp_min(0), best)
+        chosen = torch.where(better.unsqueeze(-1), inside, chosen)
         least = torch.where(better, merit.squeeze(-1), least)
         wrong = torch.where(inside, x.squeeze(-2) < 0, y.squeeze(-2) < 0)
         count = wrong.sum(-1)
@@ -69,16 +74,17 @@ def _exchanged(face: Face, start: Tensor) -> Tensor:
         last = torch.where(wrong, number, -1).amax(-1, keepdim=True)
         alone = (patience < 0).unsqueeze(-1)
         inside = inside ^ torch.where(alone, wrong & (number == last), wrong)
-    return best
+    return best, chosen
 
 
-def solved_on(matrix: Tensor, right: Tensor, inside: Tensor) -> Tensor:
+def solved_on(matrix: Tensor, right: Tensor, inside: Tensor, *, refine: bool = True) -> Tensor:
     """Return, for each face, the solutions `[*batch, F, m, k]` of the face's own rows and columns, zero elsewhere.
 
     Args:
         matrix: Positive semidefinite `[*batch, m, m]`.
         right: Right-hand sides `[*batch, m, k]`.
         inside: Faces `[*batch, F, m]`.
+        refine: Whether to take the ridge of larger programs back.
 
     Returns:
         Entries that are not finite where a face's matrix is singular. Above `MOST` variables a small ridge keeps
@@ -92,6 +98,8 @@ def solved_on(matrix: Tensor, right: Tensor, inside: Tensor) -> Tensor:
         return solve(whole, wanted)
     safe = whole + RIDGE * one
     found = solve(safe, wanted)
+    if not refine:
+        return found
     return found + solve(safe, wanted - whole @ found)
 
 
@@ -118,11 +126,11 @@ def nonnegative_minimizer(c: Tensor, q: Tensor) -> Tensor:
     def slack(t: Tensor) -> Tensor:
         return (c.unsqueeze(-3) @ t.unsqueeze(-1)).squeeze(-1) + q.unsqueeze(-2)
 
-    def face(inside: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        t = solved_on(c, -q.unsqueeze(-1), inside).squeeze(-1)
+    def face(inside: Tensor, *, refine: bool = True) -> tuple[Tensor, Tensor, Tensor]:
+        t = solved_on(c, -q.unsqueeze(-1), inside, refine=refine).squeeze(-1)
         held = t.clamp_min(0)
         merit = torch.minimum(held, slack(held)).abs().amax(-1)
-        room = 1e-13 * (1 + t.abs().amax(-1, keepdim=True))
+        room = ROOM * (1 + t.abs().amax(-1, keepdim=True))
         return torch.where(t.abs() <= room, 0.0, t), slack(t) + room, merit
 
-    return best_face(face, q < 0)
+    return best_face(face, q < 0, rough=functools.partial(face, refine=False))

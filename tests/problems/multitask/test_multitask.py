@@ -70,6 +70,15 @@ def test_losses_and_gradients_are_those_of_separate_modules():
             torch.testing.assert_close(each[p, k, : made.space.n_parameters], slopes, rtol=1e-4, atol=1e-6)
 
 
+def test_networks_one_after_the_other_give_the_same_numbers():
+    a, b = problem(stacked=True), problem(stacked=False)
+    x = a.space.sample(3, Rng.from_seed(1), dtype=torch.float32).requires_grad_()
+    first, second = (made.losses(x, Rng.from_seed(2)) for made in (a, b))
+    torch.testing.assert_close(first, second)
+    slopes = [torch.autograd.grad(values[:, 1].sum(), x)[0] for values in (first, second)]
+    torch.testing.assert_close(*slopes, rtol=1e-4, atol=1e-6)
+
+
 def test_values_are_means_over_validation_and_test_data(monkeypatch):
     monkeypatch.setattr("paretokit.problems.multitask._multitask.CHUNK", 7)
     made = problem(validation=examples(30, 1), test=examples(20, 2))
