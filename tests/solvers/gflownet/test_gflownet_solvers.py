@@ -316,7 +316,7 @@ def test_bad_options_of_one_are_refused():
 
 class TestFitting:
     def test_a_problem_of_another_world_names_solvers_that_can(self):
-        line = r"MOGFN solves CompositionalDesign problems; got ZDT1; MOEAD, NSGA2, .*RandomSearch, SMSEMOA can"
+        line = r"MOGFN solves CompositionalDesign problems; got ZDT1; .*MOEAD, NSGA2, .*RandomSearch, SMSEMOA can"
         with pytest.raises(UnsupportedProblemError, match=line):
             pk.solve(pk.problems.ZDT1(), MOGFN(), budget=pk.Budget(iterations=1))
 
@@ -328,6 +328,6 @@ class TestFitting:
 
     def test_what_a_solver_cannot_do_is_said_with_who_can(self):
         constrained = pk.problems.make("c2dtlz2-v1")
-        line = r"pygmo.moead cannot solve c2dtlz2-v1: .*; MOEAD, NSGA2, NSGA3, .* can"
+        line = r"pygmo.moead cannot solve c2dtlz2-v1: .*; .*MOEAD, NSGA2, NSGA3, .* can"
         with pytest.raises(UnsupportedProblemError, match=line):
             pk.solve(constrained, pk.solvers.pygmo("moead"), budget=pk.Budget(iterations=1))
