@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TUTORIALS = sorted((ROOT / "tutorials").glob("*.py"))
-SLOW = {"tutorials/02_morl.py", "tutorials/03_design.py"}
+SLOW = {"tutorials/02_morl.py", "tutorials/03_design.py", "tutorials/04_model_merging.py"}
 LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 
 
@@ -67,6 +67,7 @@ def test_options_of_solvers_in_slow_tutorials_are_known():
     import paretokit as pk
 
     solvers = {"CMORL", "MOGFN", "MORLD", "MultiPolicyQ", "NSGA2", "OPGFN"}
+    solvers |= {"AdaMerging", "PreferenceMerging", "SurrogateMerging", "TIES", "TaskArithmetic"}
     made = 0
     for tutorial in sorted(SLOW):
         for node in ast.walk(ast.parse((ROOT / tutorial).read_text("utf-8"))):

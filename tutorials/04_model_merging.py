@@ -155,11 +155,10 @@ with torch.no_grad():
 print(f"digits: {(guesses == labels).float().mean():.1%} of {len(labels)} test images")
 
 # %% [markdown]
-# `save` writes a folder as `save_pretrained` does. A front may stand on a view of the problem, such as TIES's task
-# vectors, so save by `front.problem`.
+# `save` writes a folder as `save_pretrained` does.
 
 # %%
-choice.front.problem.save(choice.x, work / "merged")
+two.save(choice, work / "merged")
 print([file.name for file in (work / "merged").iterdir()])
 
 # %% [markdown]
@@ -232,7 +231,7 @@ mine = pk.problems.ModelMerging(pretrained=work / "base.safetensors", finetuned=
 result = pk.solve(mine, pk.solvers.SurrogateMerging(), seed=0)
 choice = result.front.pick([0.5, 0.5])
 print(result.front, choice, sep="\n")
-choice.front.problem.save(choice.x, work / "both")
+mine.save(choice, work / "both")
 
 # %% [markdown]
 # What was saved is a checkpoint like any other.
