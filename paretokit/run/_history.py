@@ -59,6 +59,15 @@ class History:
                 self.fronts = [self.fronts[i] for i in kept]
                 self.taken = [self.taken[i] for i in kept]
 
+    def amend(self, cost: Cost, seconds: float, snapshot: Tensor) -> None:
+        """Let the last step have cost this and have this front."""
+        self.steps[-1] = [cost.evaluations, cost.env_steps, cost.gradient_steps, cost.work, seconds]
+        if self.taken and self.taken[-1] == len(self.steps):
+            self.fronts[-1] = snapshot
+        else:
+            self.fronts.append(snapshot)
+            self.taken.append(len(self.steps))
+
     def member_fronts(self, member: int) -> list[Tensor]:
         """Return a member's snapshots without the rows that are no solution, `[n_i, m]` each."""
         own = [snapshot[member] for snapshot in self.fronts]

@@ -114,13 +114,14 @@ class Loop:
         begun, started = time.perf_counter() - record.seconds, time.strftime("%Y-%m-%dT%H:%M:%S%z")
         written, saved_at = time.perf_counter(), record.iterations if saved else -1
         error: Exception | None = None
+        torn = False
         title = f"{self.solver.name} on {self.problem.name}"
         with _Interrupts() as interrupts, Progress(title, shown=self.progress) as bar:
             while not (status := self._ended(handle, state, record, interrupts)):
                 try:
                     state = self.solver.step(handle, state)
                 except KeyboardInterrupt:
-                    status = "interrupted"
+                    status, torn = "interrupted", True
                     break
                 except Exception as raised:
                     if isinstance(raised, ParetoError) and record.iterations == 0:
@@ -141,22 +142,41 @@ class Loop:
                     self.folder.write(state, record)
                     written, saved_at = time.perf_counter(), record.iterations
                 moment = Moment(handle, self.solver, state, record.iterations, cost, record.seconds, record.history)
-                stop = False
-                for callback in self.callbacks:
-                    stop = bool(callback(moment)) or stop
-                if stop:
+                if sum(bool(callback(moment)) for callback in self.callbacks):  # each is called
                     status = "stopped"
                     break
         if self.folder and saved_at != record.iterations and record.iterations:
             self.folder.write(state, record)
+        closing = error is None and not torn and record.iterations > 0 and status != "failed"
+        if closing:
+            state, status, error = self._closed(handle, state, record, status, begun)
         results = self._results(handle, state, record, status, started)
         if error is not None:
+            place = "the last measurement" if closing else f"step {record.iterations + 1}"
             raise EvaluationError(
-                f"{type(error).__name__} in step {record.iterations + 1} of {title}: {error} "
-                "(`error.result` holds everything before it)",
+                f"{type(error).__name__} in {place} of {title}: {error} (`error.result` holds everything before it)",
                 results[0] if len(results) == 1 else results,
             ) from error
         return results
+
+    def _closed(
+        self, handle: Problem, state: Any, record: RunRecord, status: str, begun: float
+    ) -> tuple[Any, str, Exception | None]:
+        """Return the state that answers, and let history end with it; the checkpoint keeps the state as it was.
+
+        Beside it the status, and what user code raised.
+        """
+        try:
+            closed = self.solver.closed(handle, state)
+        except KeyboardInterrupt:
+            return state, "interrupted", None
+        except Exception as raised:  # noqa: BLE001 - `run` raises it together with everything before it
+            return state, "failed", raised
+        if closed is not state:
+            record.log.step_ended()
+            record.seconds = time.perf_counter() - begun
+            record.history.amend(self.solver.cost(closed), record.seconds, self._snapshot(handle, closed))
+        return closed, status, None
 
     def _start(self, handle: Problem) -> Any:
         if isinstance(self.solver, StackedSolver):

@@ -120,7 +120,8 @@ class GFlowNet(Solver[GFlowNetState]):
         overlap: Whether objects are scored while the next batch is rolled out, whose policy is then one update old.
         iterations: Updates until the method ends; without it the budget ends the run.
         anneal: Whether the learning rates fall linearly to 0 over `iterations`.
-        evaluate_every: Updates between two measurements of the sampler, the first update and the last one included.
+        evaluate_every: Updates between two measurements of the sampler; there is one after the first update and one at
+            the end of every run.
         n_samples: Objects a measurement draws for each measured request.
     """
 
@@ -254,11 +255,19 @@ class GFlowNet(Solver[GFlowNetState]):
         self.learned(design, state, draft.request, gains)
         self._update(engine, state, draft, gains)
         state.steps += 1
-        if (state.steps - 1) % self.evaluate_every == 0 or state.steps == self.iterations:
+        if self._due(state):
             self._measure(design, state)
         return state
 
     def front(self, problem: Problem, state: GFlowNetState) -> Front:
+    def closed(self, problem: Problem, state: GFlowNetState) -> GFlowNetState:
+        """Return the state with the sampler measured as it is now."""
+        if self._due(state):
+            return state
+        state = dataclasses.replace(state)
+        self._measure(design_of(problem), state)
+        return state
+
         """Return the non-dominated objects of the sampler as last measured, with the requests they answered."""
         evaluation = Evaluation(state.values)
         return Front.of(problem, state.x, evaluation, info={"preference": state.weights})
@@ -283,6 +292,10 @@ class GFlowNet(Solver[GFlowNetState]):
         return {"loss": state.loss}
 
     def _sampler(self, state: GFlowNetState) -> Tensor:
+    def _due(self, state: GFlowNetState) -> bool:
+        """Tell whether the sampler is measured after this update."""
+        return (state.steps - 1) % self.evaluate_every == 0 or state.steps == self.iterations
+
         return state.average[0] if self.ema else state.row[0]
 
     def _draft(self, engine: Engine, problem: CompositionalDesign, state: GFlowNetState, *, ahead: int) -> Draft:

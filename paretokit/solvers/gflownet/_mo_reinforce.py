@@ -92,7 +92,8 @@ class MOReinforce(Solver[ReinforceState]):
         clip: Most Euclidean norm of a gradient.
         iterations: Updates until the method ends; without it the budget ends the run.
         anneal: Whether the learning rate falls linearly to 0 over `iterations`.
-        evaluate_every: Updates between two measurements of the policy, the first update and the last one included.
+        evaluate_every: Updates between two measurements of the policy; there is one after the first update and one at
+            the end of every run.
         n_samples: Objects a measurement draws for each measured preference.
         partitions: Of the lattice of measured preferences; 10, 5 or 4 for two, three or four objectives unless given.
 
@@ -196,11 +197,19 @@ class MOReinforce(Solver[ReinforceState]):
         Adam().step(state.row, clipped(gradient, self.clip), state.adam, self.learning_rate * left)
         state.reward = float(reward.mean())
         state.steps += 1
-        if (state.steps - 1) % self.evaluate_every == 0 or state.steps == self.iterations:
+        if self._due(state):
             self._measure(design, state)
         return state
 
     def front(self, problem: Problem, state: ReinforceState) -> Front:
+    def closed(self, problem: Problem, state: ReinforceState) -> ReinforceState:
+        """Return the state with the policy measured as it is now."""
+        if self._due(state):
+            return state
+        state = dataclasses.replace(state)
+        self._measure(design_of(problem), state)
+        return state
+
         """Return the non-dominated objects of the policy as last measured, with the preferences they answered."""
         return Front.of(problem, state.x, Evaluation(state.values), info={"preference": state.weights})
 
@@ -221,6 +230,10 @@ class MOReinforce(Solver[ReinforceState]):
         return {"reward": state.reward}
 
     def _condition(self, weights: Tensor) -> Tensor:
+    def _due(self, state: ReinforceState) -> bool:
+        """Tell whether the policy is measured after this update."""
+        return (state.steps - 1) % self.evaluate_every == 0 or state.steps == self.iterations
+
         return cast("Preferences", self.preferences).encode(weights).to(torch.float32)
 
     def _sampled(self, problem: CompositionalDesign, state: ReinforceState, weights: Tensor, rng: Rng) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -194,15 +195,30 @@ class GradientDescent(Solver[GradientDescentState]):
         state.x = onwards
         state.losses = losses
         state.steps += 1
-        if state.steps == 1 or state.steps % self.evaluate_every == 0 or state.steps == self.steps:
-            state.measured = state.x.clone()
-            found = problem.evaluate(state.measured, rng.child("evaluate"))
-            state.values = found.values
-            state.evaluations += len(state.measured)
-            state.work += found.total_work
+        if self._due(state):
+            self._measure(problem, state)
         return state
 
     def _begun(self, problem: Problem, state: GradientDescentState, rng: Rng) -> None:
+    def closed(self, problem: Problem, state: GradientDescentState) -> GradientDescentState:
+        """Return the state with the rows measured as they are now."""
+        if self._due(state):
+            return state
+        state = dataclasses.replace(state)
+        self._measure(problem, state)
+        return state
+
+    def _due(self, state: GradientDescentState) -> bool:
+        """Tell whether the rows are measured after this update."""
+        return state.steps == 1 or state.steps % self.evaluate_every == 0 or state.steps == self.steps
+
+    def _measure(self, problem: Problem, state: GradientDescentState) -> None:
+        state.measured = state.x.clone()
+        found = problem.evaluate(state.measured, state.rng.child("step", state.steps - 1).child("evaluate"))
+        state.values = found.values
+        state.evaluations += len(state.measured)
+        state.work += found.total_work
+
         """Draw starts again whose losses are not finite, and see that every objective can be moved."""
         influenced(problem, state.x, rng)
         for attempt in range(ATTEMPTS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -194,15 +195,30 @@ class ParetoSetModel(Solver[ParetoSetState]):
         state.steps += 1
         passes = 1 if "gramian" not in self.rule.reads else m
         state.work += self.batch_size * problem.loss_work * (1 + 2 * passes)
-        if state.steps == 1 or state.steps % self.evaluate_every == 0 or state.steps == self.steps:
-            state.measured = self.decisions(problem, state, state.preferences)
-            found = problem.evaluate(state.measured, rng.child("evaluate"))
-            state.values = found.values
-            state.evaluations += len(state.measured)
-            state.work += found.total_work
+        if self._due(state):
+            self._measure(problem, state)
         return state
 
     def decisions(self, problem: Problem, state: ParetoSetState, preferences: Tensor) -> Tensor:
+    def closed(self, problem: Problem, state: ParetoSetState) -> ParetoSetState:
+        """Return the state with the network's decisions measured as they are now."""
+        if self._due(state):
+            return state
+        state = dataclasses.replace(state)
+        self._measure(problem, state)
+        return state
+
+    def _due(self, state: ParetoSetState) -> bool:
+        """Tell whether the network's decisions are measured after this update."""
+        return state.steps == 1 or state.steps % self.evaluate_every == 0 or state.steps == self.steps
+
+    def _measure(self, problem: Problem, state: ParetoSetState) -> None:
+        state.measured = self.decisions(problem, state, state.preferences)
+        found = problem.evaluate(state.measured, state.rng.child("step", state.steps - 1).child("evaluate"))
+        state.values = found.values
+        state.evaluations += len(state.measured)
+        state.work += found.total_work
+
         """Return the network's decisions `[n, d]` for preferences `[n, m]`."""
         with torch.no_grad():
             raw = self._outputs(problem, state.rows.detach(), preferences.to(problem.device))

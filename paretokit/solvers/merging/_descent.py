@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -166,15 +167,31 @@ class Descent(Solver[DescentState]):
         Adam().step(state.rows, torch.where(moves, gradient, 0), state.adam, self.learning_rate)
         state.steps += 1
         state.work += len(state.rows) * batch.size * (1 + 2 * self.backwards(view, batch))
-        if state.steps == 1 or state.steps % self.evaluate_every == 0 or state.steps == self.steps:
-            state.x = self._clamped(view, state.rows).flatten(1)
-            found = view.evaluate(state.x)
-            state.values = found.values
-            state.evaluations += len(state.x)
-            state.work += found.total_work
+        if self._due(state):
+            self._measure(view, state)
         return state
 
     def front(self, problem: Problem, state: DescentState) -> Front:
+    def closed(self, problem: Problem, state: DescentState) -> DescentState:
+        """Return the state with the members measured as they are now."""
+        if self._due(state):
+            return state
+        state = dataclasses.replace(state)
+        assert state.view is not None
+        self._measure(state.view, state)
+        return state
+
+    def _due(self, state: DescentState) -> bool:
+        """Tell whether the members are measured after this update."""
+        return state.steps == 1 or state.steps % self.evaluate_every == 0 or state.steps == self.steps
+
+    def _measure(self, view: ModelMerging, state: DescentState) -> None:
+        state.x = self._clamped(view, state.rows).flatten(1)
+        found = view.evaluate(state.x)
+        state.values = found.values
+        state.evaluations += len(state.x)
+        state.work += found.total_work
+
         """Return the members as last measured, without the dominated ones, and what they were asked for."""
         own = merging_of(problem)
         view = own

@@ -208,6 +208,16 @@ class CMORL(PPOSolver[CMORLState]):
             self._extend(problem, state)
         return state
 
+    def closed(self, problem: Problem, state: CMORLState) -> CMORLState:
+        """Return the state with the members archived as they are now, where they trained since they last were."""
+        interval = self.extension_interval if state.round else self.init_interval
+        if self.done(state) or state.updates % interval == 0:
+            return state
+        assert isinstance(problem, MORL)
+        state = dataclasses.replace(state)
+        self._measure(problem, state)
+        return state
+
     def front(self, problem: Problem, state: CMORLState) -> Front:
         """Return the archive, with the environment steps after which each policy was found."""
         return archive_front(problem, state.archive)

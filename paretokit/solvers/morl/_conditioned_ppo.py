@@ -104,7 +104,8 @@ class ConditionedPPO(PPOSolver[ConditionedPPOState]):
         corners: Whether the m corners of the simplex are among them in every rollout; the others are drawn anew.
         partitions: Of the lattice of preferences that is measured; 20 for two objectives, 6 for three, 3 for four, 2
             beyond unless given.
-        evaluate_every: Rollouts between two measurements, the first rollout and the last one of `iterations` included.
+        evaluate_every: Rollouts between two measurements; there is one after the first rollout and one at the end of
+            every run.
         capacity: Most rows kept in the archive.
         front_from: The front is the "archive" of all measurements, or what the "network" was last measured to give.
         spread: Share of a random preference in the further answers to one preference.
@@ -206,9 +207,21 @@ class ConditionedPPO(PPOSolver[ConditionedPPOState]):
         state.spent.env_steps += batch.log_probs.numel()
         state.spent.gradient_steps += ppo.epochs * ppo.minibatches
         state.updates += 1
-        if (state.updates - 1) % self.evaluate_every == 0 or state.updates == self.iterations:
+        if self._due(state):
             self._measure(view, state)
         return state
+
+    def closed(self, problem: Problem, state: ConditionedPPOState) -> ConditionedPPOState:
+        """Return the state with the network measured as it is now."""
+        if self._due(state):
+            return state
+        state = dataclasses.replace(state)
+        self._measure(self.view(problem), state)
+        return state
+
+    def _due(self, state: ConditionedPPOState) -> bool:
+        """Tell whether the network is measured after this rollout."""
+        return (state.updates - 1) % self.evaluate_every == 0 or state.updates == self.iterations
 
     def experience(self, view: MORL, state: ConditionedPPOState) -> Batch:
         """Return the rows `[1, K T N, ...]` that one update reads; lanes and statistics move on.

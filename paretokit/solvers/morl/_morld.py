@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, cast, final
@@ -58,7 +59,7 @@ class MORLD(Solver[State]):
         exchange_every: Environment steps of training, of all members together, between exchanges.
         update_passes: Gradient passes, at an exchange in turns, of the members whose turn it is not, over what they
             have stored, where the improver can replay.
-        evaluate_every: Steps between evaluations; there is one at every exchange anyway.
+        evaluate_every: Steps between evaluations; there is one at every exchange and at the end of every run anyway.
         archive_size: Largest number of policies in the archive; unlimited unless given.
         pruning: What leaves a full archive: the least "crowding" distance or "hypervolume" contribution.
         front_from: The front is the "archive", or the non-dominated part of the last "population".
@@ -205,6 +206,15 @@ class MORLD(Solver[State]):
         return state
 
     def front(self, problem: Problem, state: State) -> Front:
+    def closed(self, problem: Problem, state: State) -> State:
+        """Return the state with those members evaluated that have changed since they were."""
+        if not bool(state.stale.any()):
+            return state
+        own = {name: getattr(state, name).clone() for name in ("rows", "values", "stderr", "stale")}
+        state = dataclasses.replace(state, **own)
+        self._evaluate(_morl(problem), state)
+        return state
+
         """Return the archive, or the members' front as last evaluated; its problem has the improver's policies."""
         view = self._view(_morl(problem))
         return state.archived(view) if self.front_from == "archive" else state.population(view)

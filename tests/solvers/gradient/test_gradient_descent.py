@@ -366,3 +366,14 @@ def test_wrong_shapes_of_losses_are_named():
 def test_hyper_parameters_are_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         pk.solvers.GradientDescent().steps = 3
+
+
+@pytest.mark.parametrize("name", ["GradientDescent", "ParetoSetModel"])
+def test_a_budget_ends_with_the_present_rows_measured_and_counted(name):
+    problem, solver = pk.problems.ZDT1(dim=3), pk.solvers.make(name, steps=50)
+    result = pk.solve(problem, solver, budget=pk.Budget(iterations=5), progress=False)
+    assert torch.equal(problem.evaluate(result.state.measured).values, result.state.values)
+    assert result.cost.evaluations == 2 * len(result.state.measured)
+    first = pk.solve(problem, solver, budget=pk.Budget(iterations=1), progress=False)
+    assert not torch.equal(first.state.measured, result.state.measured)
+    assert first.cost.evaluations == len(first.state.measured)

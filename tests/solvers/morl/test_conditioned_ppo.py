@@ -158,3 +158,27 @@ def test_what_it_cannot_solve_is_named():
         pk.solve(MORL(Bandit(), policy=Network(conditioned_on="accrued")), quick(), budget=once)
     with pytest.raises(pk.core.InputError, match="`initial` must be left out"):
         pk.solve(problem, quick(), budget=once, initial=problem.space.sample(1, Rng.from_seed(0)))
+
+
+@pytest.mark.parametrize(
+    ("name", "rare"),
+    [
+        ("ConditionedPPO", {"ppo": QUICK, "n_preferences": 4, "partitions": 4}),
+        ("MORLD", {"improver": QUICK, "pop_size": 3, "evaluate_every": 100, "exchange_every": 10**6}),
+        ("CMORL", {"ppo": QUICK, "init_updates": 100, "init_interval": 100}),
+    ],
+)
+def test_a_budget_ends_with_the_present_policies_measured(name, rare):
+    problem = MORL(Line(), policy=SMALL, episodes=2)
+    solver = pk.solvers.make(name, **rare)
+    result = pk.solve(problem, solver, budget=pk.Budget(iterations=3), progress=False)
+    state = solver.init(problem, Rng.from_seed(0).child("solver"))
+    for _ in range(3):
+        state = solver.step(problem, state)
+    before = solver.cost(state)
+    closed = solver.closed(problem, state)
+    assert torch.equal(solver.front(problem, closed).values, result.front.values)
+    assert solver.cost(state) == before
+    assert result.cost == solver.cost(closed)
+    assert result.cost.evaluations > before.evaluations
+    assert len(result.front)
