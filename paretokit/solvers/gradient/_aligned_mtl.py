@@ -37,6 +37,7 @@ class AlignedMTL(Aggregator):
     scale: Literal["min", "median", "rmse"] = "min"
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.one_of(SCALES, scale=self.scale)
 
     def _weights(self, given: Setting) -> Tensor:

@@ -43,6 +43,7 @@ class CAGrad(Aggregator):
     c: float = 0.5
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.that(0 <= self.c < float("inf"), "c", "be at least 0 and finite", repr(self.c))
 
     def _weights(self, given: Setting) -> Tensor:

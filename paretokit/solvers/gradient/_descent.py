@@ -118,6 +118,7 @@ class GradientDescent(Solver[GradientDescentState]):
     evaluate_every: int = 100
 
     def __post_init__(self) -> None:
+        check.fields(self)
         object.__setattr__(self, "aggregator", aggregator_of(self.aggregator))
         object.__setattr__(self, "preferences", checked(self.preferences))
         check.one_of(OPTIMIZERS, optimizer=self.optimizer)
@@ -199,7 +200,6 @@ class GradientDescent(Solver[GradientDescentState]):
             self._measure(problem, state)
         return state
 
-    def _begun(self, problem: Problem, state: GradientDescentState, rng: Rng) -> None:
     def closed(self, problem: Problem, state: GradientDescentState) -> GradientDescentState:
         """Return the state with the rows measured as they are now."""
         if self._due(state):
@@ -219,6 +219,7 @@ class GradientDescent(Solver[GradientDescentState]):
         state.evaluations += len(state.measured)
         state.work += found.total_work
 
+    def _begun(self, problem: Problem, state: GradientDescentState, rng: Rng) -> None:
         """Draw starts again whose losses are not finite, and see that every objective can be moved."""
         influenced(problem, state.x, rng)
         for attempt in range(ATTEMPTS):

@@ -34,6 +34,8 @@ class EPO(Aggregator):
 
     Attributes:
         relaxed: Whether steps along the ray may leave it, for a faster descent.
+        tolerance: Non-uniformity up to which losses count as on the ray; preferred losses then differ by up to about
+            the square root of eight times that, 3% for 1e-4.
 
     Source: Mahapatra and Rajan (2020), ICML.
     """
@@ -41,18 +43,27 @@ class EPO(Aggregator):
     _reads: ClassVar[frozenset[str]] = frozenset({"gramian", "losses", "preference"})
 
     relaxed: bool = False
+    tolerance: float = UNIFORM
+
+    def __post_init__(self) -> None:
+        check.fields(self)
+        check.positive(tolerance=self.tolerance)
 
     def _weights(self, given: Setting) -> Tensor:
-        return exact_pareto_weights(given.gramian, given.losses, given.preference, relaxed=self.relaxed)
+        return exact_pareto_weights(
+            given.gramian, given.losses, given.preference, relaxed=self.relaxed, tolerance=self.tolerance
+        )
 
 
-def exact_pareto_weights(gramian: Tensor, losses: Tensor, preferences: Tensor, *, relaxed: bool = False) -> Tensor:
+def exact_pareto_weights(
+    gramian: Tensor, losses: Tensor, preferences: Tensor, *, relaxed: bool = False, tolerance: float = UNIFORM
+) -> Tensor:
     r"""Return weights w on the simplex whose combined gradient balances the losses to the preference, or descends.
 
     .. math:: \hat l_j = \frac{r_j l_j}{\sum_i r_i l_i}, \qquad \mu = \sum_j \hat l_j \log(m \hat l_j), \qquad
               a_j = r_j (\log(m \hat l_j) - \mu)
 
-    Off the ray (:math:`\mu > 10^{-4}`), with :math:`j^* = \arg\max_j r_j l_j`:
+    Off the ray (:math:`\mu` above `tolerance`), with :math:`j^* = \arg\max_j r_j l_j`:
 
     .. math:: \max_w w^\top C a \ \text{ with } (C w)_j \ge (C a)_j \text{ where } (C a)_j \le 0,\quad
               (C w)_{j^*} \ge 0
@@ -68,6 +79,7 @@ def exact_pareto_weights(gramian: Tensor, losses: Tensor, preferences: Tensor, *
         losses: Positive losses `[*batch, m]`; below 1e-9 of the largest they count as that.
         preferences: On the simplex `[*batch, m]`; shares below 1e-3 count as that.
         relaxed: Whether to leave out the last condition.
+        tolerance: Non-uniformity :math:`\mu` below which losses count as on the ray.
 
     Returns:
         Weights `[*batch, m]`; the preference itself where the linear program has no solution or entries are not finite.
@@ -96,13 +108,13 @@ def exact_pareto_weights(gramian: Tensor, losses: Tensor, preferences: Tensor, *
     c = torch.where(moves.unsqueeze(-1), c / longest.square().unsqueeze(-1), 1.0)
     length = torch.where(moves & (length > 0), length / longest, 1.0)
     values = torch.where(finite, values, 1.0)
-    aim, bound = _program(c, values, m * fallback, relaxed=relaxed)
+    aim, bound = _program(c, values, m * fallback, relaxed=relaxed, tolerance=tolerance)
     find = _best_vertex if m <= LISTED else interior_maximizer
     w, solved = find(aim, bound, length)
     return torch.where(moves & solved, w, fallback).to(losses)
 
 
-def _program(c: Tensor, losses: Tensor, r: Tensor, *, relaxed: bool) -> tuple[Tensor, Tensor]:
+def _program(c: Tensor, losses: Tensor, r: Tensor, *, relaxed: bool, tolerance: float) -> tuple[Tensor, Tensor]:
     """Return the aim f `[*batch, m]` and the rows B `[*batch, K, m]` of the program max f w, B w >= 0 on the simplex.
 
     The weights' sum being one, bounds other than zero are part of the rows.
@@ -119,7 +131,7 @@ def _program(c: Tensor, losses: Tensor, r: Tensor, *, relaxed: bool) -> tuple[Te
     # off the ray
     lower = torch.where(ca <= 0, ca, -torch.inf).scatter(-1, weighted.argmax(-1, keepdim=True), 0.0)
     lower = torch.where((ca > 0).any(-1, keepdim=True), lower, zero)
-    off = mu > UNIFORM
+    off = mu > tolerance
     lower = torch.where(off, lower, zero)
     free = torch.isinf(lower).unsqueeze(-1)
     rows = torch.where(free, 0.0, c - torch.where(free, 0.0, lower.unsqueeze(-1)))

@@ -37,6 +37,7 @@ class MGDA(Aggregator):
     normalization: Literal["none", "l2", "loss", "loss+"] = "none"
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.one_of(NORMALIZATIONS, normalization=self.normalization)
 
     @property

@@ -43,6 +43,7 @@ class ParetoMTL(Aggregator):
     slack: float = 0.01
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.at_least(0, slack=self.slack)
 
     def _weights(self, given: Setting) -> Tensor:

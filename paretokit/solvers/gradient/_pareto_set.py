@@ -98,6 +98,7 @@ class ParetoSetModel(Solver[ParetoSetState]):
     evaluate_every: int = 200
 
     def __post_init__(self) -> None:
+        check.fields(self)
         object.__setattr__(self, "aggregator", aggregator_of(self.aggregator))
         object.__setattr__(self, "preferences", checked(self.preferences))
         object.__setattr__(self, "hidden", tuple(int(h) for h in self.hidden))
@@ -199,7 +200,6 @@ class ParetoSetModel(Solver[ParetoSetState]):
             self._measure(problem, state)
         return state
 
-    def decisions(self, problem: Problem, state: ParetoSetState, preferences: Tensor) -> Tensor:
     def closed(self, problem: Problem, state: ParetoSetState) -> ParetoSetState:
         """Return the state with the network's decisions measured as they are now."""
         if self._due(state):
@@ -219,6 +219,7 @@ class ParetoSetModel(Solver[ParetoSetState]):
         state.evaluations += len(state.measured)
         state.work += found.total_work
 
+    def decisions(self, problem: Problem, state: ParetoSetState, preferences: Tensor) -> Tensor:
         """Return the network's decisions `[n, d]` for preferences `[n, m]`."""
         with torch.no_grad():
             raw = self._outputs(problem, state.rows.detach(), preferences.to(problem.device))

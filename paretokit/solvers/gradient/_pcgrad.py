@@ -34,6 +34,7 @@ class PCGrad(Aggregator):
     order: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
+        check.fields(self)
         if self.order is not None:
             chosen = tuple(int(i) for i in self.order)
             fits = sorted(chosen) == list(range(len(chosen)))

@@ -36,6 +36,7 @@ class _Shifted(Aggregator):
     utopian: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
+        check.fields(self)
         if self.utopian is not None:
             point = tuple(float(v) for v in self.utopian)
             check.that(all(map(math.isfinite, point)), "utopian", "be finite", list(point))

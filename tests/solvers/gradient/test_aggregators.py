@@ -214,6 +214,7 @@ def test_configurations_survive_json(name):
         (lambda: SmoothTchebycheff(mu=0.0), "`mu` must be positive and finite; got 0.0"),
         (lambda: Tchebycheff(utopian=(math.nan, 0.0)), "`utopian` must be finite"),
         (lambda: PCGrad(order=(0, 0)), r"`order` must name every loss once, from 0; got \[0, 0\]"),
+        (lambda: EPO(tolerance=0.0), "`tolerance` must be positive; got 0.0"),
         (lambda: ParetoMTL(slack=-1.0), "`slack` must be at least 0"),
         (lambda: EPO().weights(torch.eye(2)), "`losses` must be given to EPO; got None"),
         (lambda: aggregator_of({"c": 0.5}), "`aggregator` must have a name"),
