@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,17 +78,25 @@ class EncoderLayer(nn.Module):
 
 
 class ViTTiny(nn.Module):
-    """Twelve layers of width 192 with three heads; patches of 32 x 32, so that it sees as many tokens as ViT-B/32."""
+    """Twelve layers of width 192 with three heads.
 
-    def __init__(self) -> None:
+    Args:
+        side: Of images.
+        patch: Side of what becomes a token.
+    """
+
+    def __init__(self, side: int, patch: int) -> None:
         super().__init__()
-        self.patches = nn.Conv2d(3, 192, 32, 32, bias=False)
-        self.first, self.places = nn.Parameter(torch.zeros(192)), nn.Parameter(torch.zeros(50, 192))
+        self.patches = nn.Conv2d(3, 192, patch, patch, bias=False)
+        self.first, self.places = (
+            nn.Parameter(torch.zeros(192)),
+            nn.Parameter(torch.zeros((side // patch) ** 2 + 1, 192)),
+        )
         self.before, self.after = nn.LayerNorm(192), nn.LayerNorm(192)
         self.layers = nn.ModuleList(EncoderLayer(192, 3) for _ in range(12))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return features `[n, 192]` of images `[n, 3, 224, 224]`."""
+        """Return features `[n, 192]` of images `[n, 3, side, side]`."""
         x = self.patches(x).flatten(2).mT
         x = self.before(torch.cat([self.first.expand(len(x), 1, -1), x], 1) + self.places)
         for layer in self.layers:
@@ -100,22 +110,25 @@ class Network:
     """A line of the table.
 
     Attributes:
-        make: The encoder's class.
+        title: What the table calls it.
+        make: Makes the encoder.
         shape: Of an example.
         features: Numbers that heads take.
         goal: Ratio of speeds that is asked for.
     """
 
-    make: type[nn.Module]
+    title: str
+    make: Callable[[], nn.Module]
     shape: tuple[int, ...]
     features: int
     goal: float
 
 
 NETWORKS = {
-    "mlp": Network(MLP, (784,), 768, 5.0),
-    "resnet18": Network(ResNet18, (3, 32, 32), 512, 2.0),
-    "vit-tiny": Network(ViTTiny, (3, 224, 224), 192, 1.2),
+    "mlp": Network("MLP", MLP, (784,), 768, 5.0),
+    "resnet18": Network("ResNet-18, 32 x 32", ResNet18, (3, 32, 32), 512, 2.0),
+    "vit-tiny": Network("ViT-Tiny, 17 tokens", partial(ViTTiny, 32, 8), (3, 32, 32), 192, 1.2),
+    "vit-tiny-50": Network("ViT-Tiny, 50 tokens", partial(ViTTiny, 224, 32), (3, 224, 224), 192, 1.2),
 }
 
 

@@ -37,9 +37,7 @@ Rule = Callable[[Tensor], Tensor]
 """From the losses of all tasks `[m]` to the weights `[m]` of their gradients."""
 
 STACKED = 1 << 15  # most weights of a network that "auto" stacks: beyond, a loop was faster (16 MLPs, CNNs; one core)
-PASS = (
-    1 << 28
-)  # bytes that a pass keeps for its way back on a CPU: a ViT's time rose above it, with pages that the system clears
+PASS = 1 << 27  # bytes that a pass on a CPU keeps for its way back: a ViT was as fast up to 1 << 28, slower beyond
 BATCH = 32  # examples a task in a batch of which statistics are taken
 
 
