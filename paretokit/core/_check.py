@@ -12,6 +12,9 @@ import torch
 from torch import Tensor
 
 from paretokit.core._errors import InputError, MissingPackageError, ShapeError, UnknownNameError
+from paretokit.core._kinds import Kind, wrong
+
+SHOWN = 60  # most characters of a value of the wrong kind
 
 
 def message(name: str, rule: str, value: object, hint: str = "") -> str:
@@ -36,20 +39,54 @@ def shape(condition: bool, name: str, rule: str, value: object, hint: str = "") 
         raise ShapeError(message(name, rule, value, hint))
 
 
+def fields(record: Any) -> None:
+    """Raise `InputError` for the first field of a dataclass whose value is of another kind than its annotation says.
+
+    `True` is no number, 3.0 is no whole number, NaN is none at all. Every record of options begins with it.
+    """
+    found = wrong(record)
+    if found is not None:
+        name, kinds = found
+        value = getattr(record, name)
+        text = " ".join(repr(value).split())
+        words = [kind.words for kind in kinds]
+        rule = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+        choices = [str(choice) for kind in kinds for choice in kind.choices]
+        text = text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+        fail(name, f"be {rule}", text, nearest(str(value), choices))
+
+
+def number(**named: Any) -> None:
+    """Raise `InputError` for the first named value that is no number."""
+    for name, value in named.items():
+        held = isinstance(value, Tensor) or value != value or Kind(float).holds(value)
+        that(held, name, "be a number", repr(value))
+
+
+def whole(minimum: int, **named: Any) -> None:
+    """Raise `InputError` for the first named value that is no whole number or below `minimum`."""
+    for name, value in named.items():
+        that(Kind(int).holds(value), name, "be a whole number", repr(value))
+        that(value >= minimum, name, f"be at least {minimum}", repr(value))
+
+
 def at_least(minimum: float, **named: float) -> None:
     """Raise `InputError` for the first named number that is below `minimum` (or NaN)."""
+    number(**named)
     for name, value in named.items():
         that(value >= minimum, name, f"be at least {minimum}", repr(value))
 
 
 def positive(**named: float) -> None:
     """Raise `InputError` for the first named number that is not above zero."""
+    number(**named)
     for name, value in named.items():
         that(value > 0, name, "be positive", repr(value))
 
 
 def probability(**named: float) -> None:
     """Raise `InputError` for the first named number outside [0, 1]."""
+    number(**named)
     for name, value in named.items():
         that(0 <= value <= 1, name, "lie in [0, 1]", repr(value))
 

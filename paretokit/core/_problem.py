@@ -52,6 +52,8 @@ class Problem(ABC):
         n_constraints: Number k of inequality constraints; a violation at most 0 is feasible.
         unit: Unit of `Cost.work`.
         loss_work: What one row of `losses` takes in that unit, forward only.
+        shared: Which columns all losses share, bool `[d]`, or None for all. Rules of gradients weigh these; each other
+            column, of a loss's own head, follows its loss.
         protocol: How values are measured, and default scoring (reference point, ideal, nadir).
         id: Versioned id where the problem is registered, else "".
         front_kind: "exact", "exact convex coverage set" (all points that some linear preference wants) or
@@ -74,6 +76,7 @@ class Problem(ABC):
     n_constraints: int = 0
     unit: str = "evaluations"
     loss_work: float = 1.0
+    shared: Tensor | None = None
     protocol: EvaluationProtocol = EvaluationProtocol()
     id: str = ""
     front_kind: str = "unknown"

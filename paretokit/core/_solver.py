@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 from torch import Tensor
 
+from paretokit.core import _check as check
 from paretokit.core._errors import UnsupportedProblemError
 from paretokit.core._evaluation import Evaluation
 from paretokit.core._front import Front
@@ -53,6 +54,10 @@ class Solver(ABC, Generic[State]):
     solves: ClassVar[type[Problem]] = Problem  # type: ignore[type-abstract]
     state_type: ClassVar[type]
     resumes: ClassVar[str] = "exact"
+
+    def __post_init__(self) -> None:
+        """Refuse hyper-parameters of another kind than their annotation says; subclasses with rules begin with it."""
+        check.fields(self)
 
     @property
     def name(self) -> str:

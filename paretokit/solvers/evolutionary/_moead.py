@@ -80,6 +80,7 @@ class MOEAD(Genetic):
     mutation_eta: float = 20.0
 
     def __post_init__(self) -> None:
+        check.fields(self)
         object.__setattr__(self, "reference_directions", checked_directions(self.reference_directions))
         checked_partitions(self.partitions)
         both = self.reference_directions is not None and self.partitions is not None

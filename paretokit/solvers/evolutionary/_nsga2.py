@@ -53,6 +53,7 @@ class NSGA2(Genetic):
     eliminate_duplicates: bool = True
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.at_least(2, pop_size=self.pop_size)
         check_variation(self)
 

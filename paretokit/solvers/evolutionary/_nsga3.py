@@ -65,6 +65,7 @@ class NSGA3(Genetic):
     eliminate_duplicates: bool = True
 
     def __post_init__(self) -> None:
+        check.fields(self)
         object.__setattr__(self, "reference_directions", checked_directions(self.reference_directions))
         checked_partitions(self.partitions)
         both = self.reference_directions is not None and self.partitions is not None

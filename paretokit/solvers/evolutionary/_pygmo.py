@@ -151,6 +151,7 @@ class PygmoSolver(Solver[ForeignState]):
     state_type: ClassVar[type] = ForeignState
 
     def __post_init__(self) -> None:
+        check.fields(self)
         entry_of("pygmo", self.algorithm, self.options, ALGORITHMS, EXCLUDED)
         object.__setattr__(self, "options", {name: plain(name, value) for name, value in self.options.items()})
         for name in ("gen", "pop_size"):

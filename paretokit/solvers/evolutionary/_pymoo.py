@@ -79,6 +79,7 @@ class PymooSolver(Solver[ForeignState]):
     state_type: ClassVar[type] = ForeignState
 
     def __post_init__(self) -> None:
+        check.fields(self)
         entry_of("pymoo", self.algorithm, self.options, ALGORITHMS, EXCLUDED)
         object.__setattr__(self, "options", {name: plain(name, value) for name, value in self.options.items()})
 

@@ -33,6 +33,7 @@ class RandomSearch(Genetic):
     pop_size: int = 100
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.at_least(2, pop_size=self.pop_size)
 
     def size(self, problem: Problem) -> int:
@@ -72,6 +73,7 @@ class QuasiRandomSearch(Genetic):
     pop_size: int = 128
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.at_least(2, pop_size=self.pop_size)
 
     def unsupported(self, problem: Problem) -> str | None:

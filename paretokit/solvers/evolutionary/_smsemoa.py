@@ -55,6 +55,7 @@ class SMSEMOA(Genetic):
     eliminate_duplicates: bool = True
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.at_least(2, pop_size=self.pop_size)
         if self.n_offspring is not None:
             check.at_least(1, n_offspring=self.n_offspring)

@@ -53,6 +53,7 @@ class Temperature:
     bins: int = 32
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.positive(value=self.value, low=self.low, high=self.high)
         check.one_of(("constant", "uniform", "loguniform", "gamma"), draw=self.draw)
         check.that(
@@ -112,6 +113,7 @@ class Preferences:
     bins: int = 16
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.positive(alpha=self.alpha)
         check.one_of(("thermometer", "raw"), encoding=self.encoding)
         check.at_least(2, bins=self.bins)

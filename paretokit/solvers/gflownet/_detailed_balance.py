@@ -37,6 +37,7 @@ class DetailedBalance(Criterion):
     order_weight: float = 0.1
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.at_least(0, order_weight=self.order_weight)
 
     def loss(self, flows: Flows, log_reward: Tensor) -> Tensor:

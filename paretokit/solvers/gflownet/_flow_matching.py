@@ -39,6 +39,7 @@ class FlowMatching(Criterion):
     order_weight: float = 0.1
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.at_least(0, order_weight=self.order_weight)
 
     def loss(self, flows: Flows, log_reward: Tensor) -> Tensor:

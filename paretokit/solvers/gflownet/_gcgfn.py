@@ -77,6 +77,7 @@ class GCGFN(GFlowNet):
         for name, share in {"cone": self.cone, "border": self.border}.items():
             check.that(0 < share < 1, name, "lie strictly between 0 and 1", repr(share))
         check.positive(temperature=self.temperature)
+        check.that(self.lowest < 0, "lowest", "be negative", self.lowest, "it bounds β log R, which is 0 at the ideal")
         check.probability(hindsight=self.hindsight)
         if self.partitions is not None:
             check.at_least(1, partitions=self.partitions)

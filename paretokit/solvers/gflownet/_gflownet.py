@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, cast
 import torch
 from torch import Tensor
 
-from paretokit.core import Cost, Evaluation, Front, Problem, Rng, Solver
+from paretokit.core import Cost, Evaluation, Front, ParetoError, Problem, Rng, Solver
 from paretokit.core import _check as check
 from paretokit.nn import Adam, AdamState, clipped
 from paretokit.problems.design._design import CompositionalDesign
@@ -145,6 +145,7 @@ class GFlowNet(Solver[GFlowNetState]):
     n_samples: int = 128
 
     def __post_init__(self) -> None:
+        check.fields(self)
         object.__setattr__(self, "policy", policy_of(self.policy))
         object.__setattr__(self, "criterion", criterion_of(self.criterion))
         if isinstance(self.replay, Mapping):
@@ -153,7 +154,8 @@ class GFlowNet(Solver[GFlowNetState]):
         check.one_of(("uniform", "learned"), backward=self.backward)
         check.at_least(1, batch_size=self.batch_size, evaluate_every=self.evaluate_every, n_samples=self.n_samples)
         check.positive(learning_rate=self.learning_rate, log_z_rate=self.log_z_rate, clip=self.clip)
-        check.probability(epsilon=self.epsilon, ema=self.ema)
+        check.probability(epsilon=self.epsilon)
+        check.that(0 <= self.ema < 1, "ema", "lie in [0, 1)", self.ema, "at 1 the first network samples for ever")
         if self.iterations is not None:
             check.at_least(1, iterations=self.iterations)
 
@@ -259,7 +261,6 @@ class GFlowNet(Solver[GFlowNetState]):
             self._measure(design, state)
         return state
 
-    def front(self, problem: Problem, state: GFlowNetState) -> Front:
     def closed(self, problem: Problem, state: GFlowNetState) -> GFlowNetState:
         """Return the state with the sampler measured as it is now."""
         if self._due(state):
@@ -268,6 +269,7 @@ class GFlowNet(Solver[GFlowNetState]):
         self._measure(design_of(problem), state)
         return state
 
+    def front(self, problem: Problem, state: GFlowNetState) -> Front:
         """Return the non-dominated objects of the sampler as last measured, with the requests they answered."""
         evaluation = Evaluation(state.values)
         return Front.of(problem, state.x, evaluation, info={"preference": state.weights})
@@ -291,11 +293,11 @@ class GFlowNet(Solver[GFlowNetState]):
         """Return the loss of the update."""
         return {"loss": state.loss}
 
-    def _sampler(self, state: GFlowNetState) -> Tensor:
     def _due(self, state: GFlowNetState) -> bool:
         """Tell whether the sampler is measured after this update."""
         return (state.steps - 1) % self.evaluate_every == 0 or state.steps == self.iterations
 
+    def _sampler(self, state: GFlowNetState) -> Tensor:
         return state.average[0] if self.ema else state.row[0]
 
     def _draft(self, engine: Engine, problem: CompositionalDesign, state: GFlowNetState, *, ahead: int) -> Draft:
@@ -328,6 +330,8 @@ class GFlowNet(Solver[GFlowNetState]):
         partition = Partition(0 if request.condition is None else request.condition.shape[1])
         flows = Flows(engine, row, paths, partition(log_z, request.condition, len(gains)))
         loss = self.loss(flows, request, gains)
+        state.loss = float(loss.detach())
+        check_finite("loss", state.loss, state.steps + 1)
         slopes = torch.autograd.grad(loss, (row, log_z), materialize_grads=True, allow_unused=True)
         gradient, log_z_gradient = (slope.unsqueeze(0) for slope in slopes)
         left = 1.0 if self.iterations is None or not self.anneal else 1 - state.steps / self.iterations
@@ -336,7 +340,6 @@ class GFlowNet(Solver[GFlowNetState]):
         adam.step(state.log_z, clipped(log_z_gradient, self.clip), state.log_z_adam, self.log_z_rate * left)
         if self.ema:
             state.average.lerp_(state.row, 1 - self.ema)
-        state.loss = float(loss.detach())
 
     def _mixed(
         self, engine: Engine, state: GFlowNetState, request: Request, paths: Trajectories, gains: Tensor
@@ -371,6 +374,13 @@ def design_of(problem: Problem) -> CompositionalDesign:
     """Return the problem as what `solves` has checked it to be."""
     assert isinstance(problem, CompositionalDesign)
     return problem
+
+
+def check_finite(name: str, value: float, update: int) -> None:
+    """Raise `ParetoError` unless a number on which training stands is finite, before the networks are spoilt."""
+    if not math.isfinite(value):
+        hint = "a smaller `learning_rate` or `temperature` helps, or objectives of about [0, 1]"
+        raise ParetoError(f"the {name} of update {update} is {value}; {hint}")
 
 
 def check_start(problem: CompositionalDesign) -> None:

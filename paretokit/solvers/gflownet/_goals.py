@@ -99,6 +99,7 @@ class Goals:
     bins: int = 16
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.one_of(("table", "uniform"), sampler=self.sampler)
         check.at_least(2, resolution=self.resolution, bins=self.bins)
         check.positive(doubt=self.doubt)

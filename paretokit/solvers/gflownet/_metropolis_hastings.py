@@ -217,6 +217,7 @@ class MetropolisHastings(Solver[ChainsState]):
     partitions: int | None = None
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.at_least(1, n_chains=self.n_chains)
         check.positive(temperature=self.temperature)
         check.one_of(SCALARIZATIONS, scalarization=self.scalarization)

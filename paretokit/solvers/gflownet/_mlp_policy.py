@@ -33,6 +33,7 @@ class MLPPolicy(PolicyNetwork):
     activation: Literal["relu", "tanh"] = "relu"
 
     def __post_init__(self) -> None:
+        check.fields(self)
         object.__setattr__(self, "hidden", tuple(self.hidden))
         check.at_least(1, hidden=len(self.hidden), smallest_hidden=min(self.hidden, default=0))
         check.one_of(("relu", "tanh"), activation=self.activation)

@@ -124,6 +124,7 @@ class MOReinforce(Solver[ReinforceState]):
     partitions: int | None = None
 
     def __post_init__(self) -> None:
+        check.fields(self)
         object.__setattr__(self, "policy", policy_of(self.policy))
         object.__setattr__(self, "preferences", Preferences.of(self.preferences))
         check.one_of(SCALARIZATIONS, scalarization=self.scalarization)
@@ -201,7 +202,6 @@ class MOReinforce(Solver[ReinforceState]):
             self._measure(design, state)
         return state
 
-    def front(self, problem: Problem, state: ReinforceState) -> Front:
     def closed(self, problem: Problem, state: ReinforceState) -> ReinforceState:
         """Return the state with the policy measured as it is now."""
         if self._due(state):
@@ -210,6 +210,7 @@ class MOReinforce(Solver[ReinforceState]):
         self._measure(design_of(problem), state)
         return state
 
+    def front(self, problem: Problem, state: ReinforceState) -> Front:
         """Return the non-dominated objects of the policy as last measured, with the preferences they answered."""
         return Front.of(problem, state.x, Evaluation(state.values), info={"preference": state.weights})
 
@@ -229,11 +230,11 @@ class MOReinforce(Solver[ReinforceState]):
         """Return the mean reward of the batch."""
         return {"reward": state.reward}
 
-    def _condition(self, weights: Tensor) -> Tensor:
     def _due(self, state: ReinforceState) -> bool:
         """Tell whether the policy is measured after this update."""
         return (state.steps - 1) % self.evaluate_every == 0 or state.steps == self.iterations
 
+    def _condition(self, weights: Tensor) -> Tensor:
         return cast("Preferences", self.preferences).encode(weights).to(torch.float32)
 
     def _sampled(self, problem: CompositionalDesign, state: ReinforceState, weights: Tensor, rng: Rng) -> Tensor:

@@ -60,6 +60,7 @@ class MOGFN(GFlowNet):
         super().__post_init__()
         object.__setattr__(self, "preferences", Preferences.of(self.preferences))
         object.__setattr__(self, "temperature", Temperature.of(self.temperature))
+        check.that(self.lowest < 0, "lowest", "be negative", self.lowest, "it bounds β log R, which is 0 at the ideal")
         check.one_of(SCALARIZATIONS, scalarization=self.scalarization)
         if self.partitions is not None:
             check.at_least(1, partitions=self.partitions)

@@ -156,6 +156,7 @@ class MOGFNAL(Solver[ActiveLearningState]):
     rounds: int | None = None
 
     def __post_init__(self) -> None:
+        check.fields(self)
         object.__setattr__(self, "policy", policy_of(self.policy))
         object.__setattr__(self, "criterion", criterion_of(self.criterion))
         counts = {"n_initial": self.n_initial, "n_active": self.n_active, "n_proposals": self.n_proposals}

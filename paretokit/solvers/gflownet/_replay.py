@@ -34,6 +34,7 @@ class Replay:
     front: int = 2000
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.at_least(1, capacity=self.capacity, warmup=self.warmup, front=self.front)
         check.probability(share=self.share, pareto=self.pareto, share_and_pareto=self.share + self.pareto)
 

@@ -44,6 +44,7 @@ class SubTrajectoryBalance(Criterion):
     order_weight: float = 0.1
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.positive(lambda_=self.lambda_)
         check.at_least(0, order_weight=self.order_weight)
 

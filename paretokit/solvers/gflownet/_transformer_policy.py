@@ -57,6 +57,7 @@ class TransformerPolicy(PolicyNetwork):
     conditioning: Conditioning = "head"
 
     def __post_init__(self) -> None:
+        check.fields(self)
         object.__setattr__(self, "hidden", tuple(self.hidden))
         check.at_least(1, hidden=len(self.hidden), smallest_hidden=min(self.hidden, default=0))
         check.one_of(("head", "start", "both"), conditioning=self.conditioning)

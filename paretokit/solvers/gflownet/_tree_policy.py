@@ -59,6 +59,7 @@ class TreePolicy(PolicyNetwork):
     feedforward: int = 128
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.at_least(1, layers=self.layers, heads=self.heads, width=self.width, feedforward=self.feedforward)
         check.that(self.width % self.heads == 0, "width", f"be a multiple of heads = {self.heads}", self.width)
 

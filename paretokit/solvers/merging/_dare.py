@@ -36,6 +36,7 @@ class DARE(ClosedForm):
     rescale: bool = True
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.that(0 <= self.drop < 1, "drop", "lie in [0, 1)", self.drop)
         scales_of("scale", self.scale)
         if not isinstance(self.scale, (int, float)):

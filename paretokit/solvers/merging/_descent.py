@@ -72,6 +72,7 @@ class Descent(Solver[DescentState]):
     evaluate_every: int = 50
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.that(0 < self.trim <= 1, "trim", "lie in (0, 1]", self.trim, "the share that is kept; 0.2 keeps a fifth")
         check.at_least(1, steps=self.steps, batch_size=self.batch_size, evaluate_every=self.evaluate_every)
         check.positive(learning_rate=self.learning_rate)
@@ -171,7 +172,6 @@ class Descent(Solver[DescentState]):
             self._measure(view, state)
         return state
 
-    def front(self, problem: Problem, state: DescentState) -> Front:
     def closed(self, problem: Problem, state: DescentState) -> DescentState:
         """Return the state with the members measured as they are now."""
         if self._due(state):
@@ -192,6 +192,7 @@ class Descent(Solver[DescentState]):
         state.evaluations += len(state.x)
         state.work += found.total_work
 
+    def front(self, problem: Problem, state: DescentState) -> Front:
         """Return the members as last measured, without the dominated ones, and what they were asked for."""
         own = merging_of(problem)
         view = own

@@ -40,6 +40,7 @@ class FisherMerging(DataForm):
     normalize: bool = False
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.at_least(1, examples=self.examples)
         check.positive(floor=self.floor)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from paretokit.core import Problem
 from paretokit.core import _check as check
-from paretokit.indicators import simplex_lattice
+from paretokit.indicators import simplex_lattice, two_layer_lattice
 from paretokit.problems.merging import ModelMerging
 from paretokit.solvers.merging._closed_form import merging_of
 from paretokit.solvers.merging._descent import Descent
@@ -20,6 +20,18 @@ from paretokit.solvers.merging._minibatches import Minibatch, jacobians, passes_
 
 WEIGHTINGS = ("linear", "tchebycheff", "epo")
 PARTITIONS = {1: 1, 2: 10, 3: 5, 4: 3}
+
+
+def lattice(m: int, partitions: int | None) -> Tensor:
+    """Return the preferences `[P, m]` of m tasks: a simplex lattice, of 11, 21 or 20 rows unless partitions are given.
+
+    A lattice of five tasks or more would leave most of them out of every preference, so that unless partitions are
+    given it is the center, each task alone, and each task preferred while all others count: 2 m + 1 rows.
+    """
+    if partitions is not None or m in PARTITIONS:
+        return simplex_lattice(m, partitions or PARTITIONS[m])
+    center = torch.full((1, m), 1 / m, dtype=torch.float64)
+    return torch.cat([center, two_layer_lattice(m, 1, 1)])
 
 
 @final
@@ -36,7 +48,8 @@ class PreferenceMerging(Descent):
 
     Attributes:
         preferences: Rows on the simplex, one a member; a lattice unless given. A larger entry matters more.
-        partitions: Of that lattice; 10, 5 or 3 for two, three or four tasks, else 2, unless given.
+        partitions: Of that lattice; 10, 5 or 3 for two, three or four tasks unless given. For more, the center, each
+            task alone, and each preferred while all others count.
         weighting: "linear", "tchebycheff" (a subgradient: the worst task's), or "epo" (see `exact_pareto_weights`).
 
     Further attributes: see `AdaMerging`. The front's `preference` column says what each model was asked for.
@@ -85,8 +98,7 @@ class PreferenceMerging(Descent):
         """Return the preferences."""
         if self.preferences is not None:
             return torch.tensor(self.preferences, dtype=torch.float64)
-        m = problem.n_objectives
-        return simplex_lattice(m, self.partitions or PARTITIONS.get(m, 2))
+        return lattice(problem.n_objectives, self.partitions)
 
     def slopes(
         self, problem: ModelMerging, coefficients: Tensor, batch: Minibatch, *, preferences: Tensor

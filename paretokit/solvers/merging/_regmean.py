@@ -36,6 +36,7 @@ class RegMean(DataForm):
     off_diagonal: float = 0.95
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.at_least(1, examples=self.examples)
         check.probability(off_diagonal=self.off_diagonal)
 

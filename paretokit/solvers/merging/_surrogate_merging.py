@@ -10,11 +10,10 @@ from torch import Tensor
 
 from paretokit.core import Cost, Evaluation, Front, Problem, Rng, Solver
 from paretokit.core import _check as check
-from paretokit.indicators import simplex_lattice
 from paretokit.problems.merging import ModelMerging
 from paretokit.scalarization import tchebycheff
 from paretokit.solvers.merging._closed_form import merging_of
-from paretokit.solvers.merging._preference_merging import PARTITIONS
+from paretokit.solvers.merging._preference_merging import lattice
 from paretokit.solvers.merging._quadratic import Quadratic
 
 POOL = 4096
@@ -55,7 +54,7 @@ class SurrogateMerging(Solver[SurrogateState]):
     Attributes:
         evaluations: Merges of the design: each task vector alone, the mean, then half random shares of a random total
             and half uniform; twice the quadratic's number of coefficients unless given.
-        partitions: Of the lattice of preferences whose merges are measured at the end.
+        partitions: Of the lattice of preferences whose merges are measured at the end (see `PreferenceMerging`).
         region: Bounds of each coefficient.
         batch_size: Merges measured a step.
 
@@ -77,6 +76,7 @@ class SurrogateMerging(Solver[SurrogateState]):
     batch_size: int = 8
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.at_least(1, batch_size=self.batch_size)
         for name in ("evaluations", "partitions"):
             if getattr(self, name) is not None:
@@ -127,9 +127,8 @@ class SurrogateMerging(Solver[SurrogateState]):
         begin = len(state.c)
         chosen = state.design[begin : begin + self.batch_size]
         if not len(chosen):
-            m = own.n_objectives
-            lattice = simplex_lattice(m, self.partitions or PARTITIONS.get(m, 2)).to(own.device)
-            chosen = self._surrogate(own, state).best(lattice, self._pool(state), self.region).to(own.dtype)
+            asked = lattice(own.n_objectives, self.partitions).to(own.device)
+            chosen = self._surrogate(own, state).best(asked, self._pool(state), self.region).to(own.dtype)
             state.finished = True
         found = own.evaluate(_rows(own, chosen))
         state.c, state.values = torch.cat([state.c, chosen]), torch.cat([state.values, found.values])

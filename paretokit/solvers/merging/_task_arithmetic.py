@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
+from paretokit.core import _check as check
 from paretokit.problems.merging import ModelMerging
 from paretokit.solvers.merging._closed_form import ClosedForm, scales_of
 
@@ -28,6 +29,7 @@ class TaskArithmetic(ClosedForm):
     scale: float | Sequence[float] = 0.3
 
     def __post_init__(self) -> None:
+        check.fields(self)
         scales_of("scale", self.scale)
         if not isinstance(self.scale, (int, float)):
             object.__setattr__(self, "scale", tuple(self.scale))

@@ -40,6 +40,7 @@ class TIES(ClosedForm):
     aggregate: Literal["mean", "sum"] = "mean"
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.that(0 < self.trim <= 1, "trim", "lie in (0, 1]", self.trim, "the share that is kept; 0.2 keeps a fifth")
         check.one_of(("mean", "sum"), aggregate=self.aggregate)
         scales_of("scale", self.scale)

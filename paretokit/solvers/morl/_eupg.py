@@ -97,6 +97,7 @@ class EUPG(Improver[EUPGState]):
     max_grad_norm: float | None = None
 
     def __post_init__(self) -> None:
+        check.fields(self)
         object.__setattr__(self, "hidden", tuple(self.hidden))
         check.at_least(1, episodes=self.episodes, **{"hidden widths": min(self.hidden, default=1)})
         check.positive(learning_rate=self.learning_rate)

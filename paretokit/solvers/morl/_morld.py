@@ -100,6 +100,7 @@ class MORLD(Solver[State]):
     iterations: int | None = None
 
     def __post_init__(self) -> None:
+        check.fields(self)
         object.__setattr__(self, "improver", improver_of(self.improver))
         for name in ("utopian", "scale"):
             given = getattr(self, name)
@@ -205,7 +206,6 @@ class MORLD(Solver[State]):
             self._exchange(state, group)
         return state
 
-    def front(self, problem: Problem, state: State) -> Front:
     def closed(self, problem: Problem, state: State) -> State:
         """Return the state with those members evaluated that have changed since they were."""
         if not bool(state.stale.any()):
@@ -215,6 +215,7 @@ class MORLD(Solver[State]):
         self._evaluate(_morl(problem), state)
         return state
 
+    def front(self, problem: Problem, state: State) -> Front:
         """Return the archive, or the members' front as last evaluated; its problem has the improver's policies."""
         view = self._view(_morl(problem))
         return state.archived(view) if self.front_from == "archive" else state.population(view)

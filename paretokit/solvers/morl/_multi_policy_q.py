@@ -101,6 +101,7 @@ class MultiPolicyQ(Solver[MultiPolicyQState]):
     set_capacity: int = 256
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.at_least(2, n_envs=self.n_envs)
         check.at_least(1, n_steps=self.n_steps, interval=self.interval, set_capacity=self.set_capacity)
         check.probability(exploration=self.exploration)

@@ -122,6 +122,7 @@ class PPO(Improver[PPOState]):
     normalize_rewards: bool = True
 
     def __post_init__(self) -> None:
+        check.fields(self)
         object.__setattr__(self, "hidden", tuple(self.hidden))
         check.at_least(1, n_steps=self.n_steps, n_envs=self.n_envs, epochs=self.epochs)
         check.positive(learning_rate=self.learning_rate)

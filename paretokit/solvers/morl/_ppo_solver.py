@@ -28,6 +28,7 @@ class PPOSolver(Solver[State]):
     ppo: PPO | Mapping[str, Any] = field(default_factory=PPO)
 
     def __post_init__(self) -> None:
+        check.fields(self)
         improver = improver_of({"kind": "PPO", **self.ppo} if isinstance(self.ppo, Mapping) else self.ppo)
         check.that(isinstance(improver, PPO), "ppo", "be a PPO", type(improver).__name__)
         object.__setattr__(self, "ppo", improver)

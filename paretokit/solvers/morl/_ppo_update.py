@@ -40,6 +40,7 @@ class PPOSettings:
     adam: Adam = field(default_factory=lambda: Adam(eps=1e-5))
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.at_least(1, minibatches=self.minibatches)
         check.positive(clip=self.clip, value_clip=self.value_clip, max_grad_norm=self.max_grad_norm)
         check.at_least(0, value_coef=self.value_coef, entropy_coef=self.entropy_coef)

@@ -129,6 +129,7 @@ class SAC(Improver[SACState]):
     normalize_observations: bool = False
 
     def __post_init__(self) -> None:
+        check.fields(self)
         object.__setattr__(self, "hidden", tuple(self.hidden))
         check.one_of(("scalarized", "vector"), critic_targets=self.critic_targets)
         check.probability(discount=self.discount)

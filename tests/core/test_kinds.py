@@ -1,0 +1,87 @@
+"""Options of another kind than their annotation says are refused with one line, wherever they belong."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import paretokit as pk
+from paretokit.core import InputError
+from paretokit.core import _check as check
+from paretokit.core._kinds import kinds_of
+from paretokit.solvers import gflownet
+from paretokit.solvers._registry import SOLVERS
+
+
+@pytest.mark.parametrize("name", SOLVERS.names())
+def test_every_option_of_every_native_solver_is_checked(name):
+    found = SOLVERS.get(name)
+    kinds = kinds_of(found)
+    for field in dataclasses.fields(found):
+        if not field.init:
+            continue
+        assert field.name in kinds
+        strange = object()
+        with pytest.raises(InputError, match=f"`{field.name}` must be .*; got <object object"):
+            found(**{field.name: strange})
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"batch_size": 1.5}, "`batch_size` must be a whole number; got 1.5"),
+        ({"iterations": 2.5}, "`iterations` must be a whole number or None; got 2.5"),
+        ({"iterations": True}, "`iterations` must be a whole number or None; got True"),
+        ({"learning_rate": "1e-3"}, "`learning_rate` must be a number; got '1e-3'"),
+        ({"learning_rate": True}, "`learning_rate` must be a number; got True"),
+        ({"lowest": float("nan")}, "`lowest` must be a number; got nan"),
+        ({"lowest": 10}, "`lowest` must be negative; got 10 (it bounds β log R, which is 0 at the ideal)"),
+        ({"ema": 1.0}, "`ema` must lie in [0, 1); got 1.0 (at 1 the first network samples for ever)"),
+        ({"anneal": "no"}, "`anneal` must be True or False; got 'no'"),
+        ({"overlap": "maybe"}, "`overlap` must be True or False; got 'maybe'"),
+        ({"replay": True}, "`replay` must be a Replay, a mapping or None; got True"),
+        ({"replay": {"share": "all"}}, "`share` must be a number; got 'all'"),
+        ({"criterion": 3}, "`criterion` must be a Criterion, a mapping or text; got 3"),
+        ({"preferences": [0.5, 0.5]}, "`preferences` must be a Preferences or a mapping; got [0.5, 0.5]"),
+        ({"temperature": "high"}, "`temperature` must be a Temperature, a mapping or a number; got 'high'"),
+        ({"temperature": (1, 64)}, "`temperature` must be a Temperature, a mapping or a number; got (1, 64)"),
+        ({"policy": {"kind": "mlp", "hidden": 3}}, "`hidden` must be a list of whole numbers; got 3"),
+        ({"policy": {"kind": "mlp", "hidden": [3.5]}}, "`hidden` must be a list of whole numbers; got [3.5]"),
+        (
+            {"backward": "unifrom"},
+            "`backward` must be one of ['uniform', 'learned']; got 'unifrom' (did you mean 'uniform'?)",
+        ),
+    ],
+)
+def test_messages(options, line):
+    with pytest.raises(InputError) as caught:
+        pk.solvers.MOGFN(**options)
+    assert str(caught.value) == line
+
+
+def test_numbers_of_numpy_and_lists_for_tuples_are_as_good():
+    assert pk.solvers.NSGA2(pop_size=np.int64(8), mutation_var_prob=np.float32(0.5)).pop_size == 8
+    assert gflownet.MLPPolicy(hidden=[8, 8]).hidden == (8, 8)
+    assert pk.solvers.MOGFN(clip=float("inf"), learning_rate=1).clip == float("inf")
+
+
+def test_long_values_are_cut():
+    with pytest.raises(InputError, match=r"`pop_size` must be a whole number; got 'x{56}\.\.\.$"):
+        pk.solvers.NSGA2(pop_size="x" * 100)
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (lambda: check.whole(1, n=1.5), "`n` must be a whole number; got 1.5"),
+        (lambda: check.whole(1, n=True), "`n` must be a whole number; got True"),
+        (lambda: check.whole(1, n=0), "`n` must be at least 1; got 0"),
+        (lambda: check.at_least(1, n="4"), "`n` must be a number; got '4'"),
+        (lambda: check.positive(rate=None), "`rate` must be a number; got None"),
+        (lambda: check.probability(share=[1]), "`share` must be a number; got [1]"),
+    ],
+)
+def test_numbers_are_told_from_other_things(call, line):
+    with pytest.raises(InputError) as caught:
+        call()
+    assert str(caught.value) == line
