@@ -2,11 +2,13 @@
 
 Eight tasks, batches of 16 each: merge, forward and back for all tasks, Adam. Our side is the solver's step, which also
 draws its batches; the peer is handed the same ones outside its time. Before that, both make some steps on the same
-batches, and their coefficients are asserted equal. Windows of the two alternate in one process; the figures are
-medians of milliseconds a step, and of processor milliseconds, which the load of other processes disturbs less. The
-memory is the peak of a process of its own for each side, beyond what its imports take; both read the same files.
+batches, and their coefficients are asserted equal. Fine-tunings leave BatchNorm's running statistics alone, as the peer
+merges none. Windows of the two alternate in one process; the figures are medians of milliseconds a step, and of
+processor milliseconds, which the load of other processes disturbs less. The memory is the peak of a process of its own
+for each side, beyond what its imports take; both read the same files.
 
-Names choose rows.
+What the peer loses is its merge, whose time does not depend on the data: the more tokens a network sees, the less there
+is to win. Names choose rows.
 """
 
 from __future__ import annotations
