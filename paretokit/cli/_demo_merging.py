@@ -111,7 +111,7 @@ class MergingPanel:
         draw.held_out(results, file, names=("validation images", "test images"))
         text = (
             "The same models on the images that they were chosen by, and on test images. A search that tries many "
-            "models on few images fits these; compare on the right."
+            "models on few images fits them; compare on the right."
         )
         return Picture(file, text)
 
@@ -211,7 +211,7 @@ MERGINGS: tuple[DemoPanel, ...] = (
             ),
             Entrant(name="SurrogateMerging", options={"evaluations": 300}),
             Entrant(name="NSGA2", options={"pop_size": 20}),
-            Entrant(name="RandomSearch"),
+            Entrant(name="RandomSearch", options={"pop_size": 20}),
         ),
         work=128_000,
         methods=(
