@@ -10,6 +10,7 @@ import paretokit as pk
 from paretokit.core import InputError, Rng, ShapeError, UnsupportedProblemError
 from paretokit.indicators import simplex_lattice
 from paretokit.solvers.merging._exact_pareto import exact_pareto_weights
+from paretokit.solvers.merging._preference_merging import lattice
 from paretokit.testing import check_solver
 
 ONES = torch.full((2,), 0.5, dtype=torch.float64)
@@ -73,6 +74,16 @@ def test_exact_pareto_search_reaches_every_ray_of_a_concave_front():
     # The front: points between the two centers, at t * center with t in [-1, 1].
     along = x @ center
     torch.testing.assert_close(x, along.unsqueeze(1) * center, rtol=0, atol=0.02)
+
+
+def test_many_tasks_are_asked_for_together():
+    few, many = lattice(3, None), lattice(8, None)
+    assert torch.equal(few, simplex_lattice(3, 5))
+    assert many.shape == (17, 8)
+    torch.testing.assert_close(many.sum(1), torch.ones(17, dtype=torch.float64))
+    assert int((many > 0).all(1).sum()) == 9  # the center, and each task preferred while all others count
+    torch.testing.assert_close(many[0], torch.full((8,), 1 / 8, dtype=torch.float64))
+    assert torch.equal(lattice(8, 2), simplex_lattice(8, 2))
 
 
 @pytest.mark.parametrize("objective", ["entropy", "validation"])
