@@ -11,7 +11,10 @@ from paretokit.core import _check as check
 
 
 def parse_options(pairs: Sequence[str], name: str = "option") -> dict[str, Any]:
-    """Return ``["pop_size=50", "eta=15.0", "rule=pbi"]`` as keywords; a value that is no Python literal is text."""
+    """Return ``["pop_size=50", "eta=15.0", "rule=pbi"]`` as keywords.
+
+    A value that is no Python literal is text; with commas, and no brackets or quotes, a list of texts.
+    """
     options: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
@@ -20,7 +23,8 @@ def parse_options(pairs: Sequence[str], name: str = "option") -> dict[str, Any]:
         try:
             options[key] = ast.literal_eval(text)
         except (ValueError, SyntaxError):
-            options[key] = text
+            plain = "," in text and not any(mark in text for mark in "[](){}'\"")
+            options[key] = [part.strip() for part in text.split(",")] if plain else text
     return options
 
 
@@ -43,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     if preference is not None:  # before anything is spent or overwritten
         check.point("preference", preference, problem.n_objectives)
     budget = Budget(evaluations=args.evaluations)
+    again = (args.out / "result").exists()
     args.out.mkdir(parents=True, exist_ok=True)
     result = solve(problem, solver, budget=budget, seed=args.seed, checkpoint=args.checkpoint)
     result.save(args.out / "result")
@@ -57,5 +62,5 @@ def run(args: argparse.Namespace) -> int:
     if preference is not None and len(result.front):
         choice = result.front.pick(preference)
         print(f"\n{choice.why}\n  {choice.decode()}")
-    print(f"\nwrote {', '.join(written)} to {args.out}/")
+    print(f"\nwrote {', '.join(written)} to {args.out}/{', in place of an earlier run' if again else ''}")
     return 130 if result.status == "interrupted" else 1 if result.status == "failed" else 0

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from paretokit.decision import Choice
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Solution:
     """One row of a front.
 
@@ -54,6 +54,16 @@ class Solution:
         if self.front.problem is None:
             raise ParetoError("the problem is not in memory; pass `problem=` when loading, then decode")
         return self.front.problem.decode(self.x)
+
+    def __repr__(self) -> str:
+        problem = self.front.problem
+        shown = None if self.x is None or problem is None else problem.describe_decisions(self.x.unsqueeze(0))
+        if shown is not None:
+            decision = [f"design={shown[0]!r}"]
+        else:
+            decision = [] if self.x is None else [f"x={_short(self.x)}"]
+        pairs = zip(self.front.objectives, self.values.tolist(), strict=True)
+        return f"Solution({', '.join([*decision, *(f'{o.name}={v:.6g}' for o, v in pairs), f'index={self.index}'])})"
 
     def __getitem__(self, objective: str) -> float:
         names = [o.name for o in self.front.objectives]
@@ -208,7 +218,9 @@ class Front:
         name = "" if self.problem is None else f" of {self.problem.name}"
         if not len(self):
             return f"Front{name}: empty"
-        lines = [f"Front{name}: {len(self)} point{'s' if len(self) > 1 else ''}"]
+        others = len(self) - int(non_dominated(self.values, maximize=self.maximize, keep_duplicates=False).sum())
+        mixed = f", {others} of them dominated by others or equal to them" if others else ""
+        lines = [f"Front{name}: {len(self)} point{'s' if len(self) > 1 else ''}{mixed}"]
         for i, objective in enumerate(self.objectives):
             low, high = float(self.values[:, i].min()), float(self.values[:, i].max())
             lines.append(f"  {objective.sense} {objective.label}: {low:.6g} … {high:.6g}")
@@ -269,10 +281,15 @@ class Front:
         return replace(self, protocol=self.protocol.scored(scoring))
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a pandas frame: one row a point; objectives by name, then decisions x1, x2, …, then info."""
+        """Return a pandas frame: one row a point; objectives by name, then decisions x1, x2, …, then info.
+
+        Designs (words, molecules) come first as text, in the column "design", unless an objective has that name.
+        """
         import pandas as pd
 
-        columns: dict[str, Any] = {o.name: self.values[:, i].cpu().numpy() for i, o in enumerate(self.objectives)}
+        shown = None if self.x is None or self.problem is None else self.problem.describe_decisions(self.x)
+        columns: dict[str, Any] = {} if shown is None else {"design": shown}
+        columns |= {o.name: self.values[:, i].cpu().numpy() for i, o in enumerate(self.objectives)}
         if self.x is not None:
             columns |= {f"x{i + 1}": self.x[:, i].cpu().numpy() for i in range(self.x.shape[1])}
         for name, column in self.info.items():
@@ -316,3 +333,9 @@ class Front:
         from paretokit.run import load_front
 
         return load_front(path, problem)
+
+
+def _short(row: Tensor) -> str:
+    """Return a decision row's first entries."""
+    shown = ", ".join(f"{v:.6g}" for v in row[:8].tolist())
+    return f"[{shown}{', …' if len(row) > 8 else ''}]"

@@ -153,6 +153,10 @@ class Problem(ABC):
         """Return what the user deploys for one decision row `x [d]`; the row itself unless overridden."""
         return x
 
+    def describe_decisions(self, x: Tensor) -> list[str] | None:
+        """Return how tables show decision rows `x [n, d]`, a line each; None where their numbers say it all."""
+        return None
+
     def describe(self) -> str:
         """Return one line for tables and error messages."""
         senses = ", ".join(f"{o.sense} {o.label}" for o in self.objectives)

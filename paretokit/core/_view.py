@@ -67,6 +67,10 @@ class View(Problem):
         """Return what the base deploys for the lifted row."""
         return self.base.decode(self.lifted(x.unsqueeze(0)).squeeze(0))
 
+    def describe_decisions(self, x: Tensor) -> list[str] | None:
+        """Return how the base's tables show the lifted rows."""
+        return self.base.describe_decisions(self.lifted(x))
+
     def fingerprint(self) -> str:
         """Return a hash of the view and of its base."""
         return f"{super().fingerprint()}-{self.base.fingerprint()}"

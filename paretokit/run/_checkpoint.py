@@ -13,6 +13,7 @@ import json
 import platform
 import shutil
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +28,8 @@ from paretokit.run._archive import EvaluationLog
 from paretokit.run._history import History
 
 FORMAT = 1
+OPTIONS = "options"  # of an identity: shown, never compared
+SHOWN = 60  # most characters of an option in a message
 State = TypeVar("State")
 
 
@@ -83,7 +86,21 @@ def identity(problem: Problem, solver: Solver[Any], seeds: tuple[int, ...]) -> d
         "solver": f"{solver.name} ({digest.hexdigest()})",
         "seeds": list(seeds),
         "measurement": json.loads(json.dumps(dataclasses.asdict(problem.protocol.measurement))),
+        OPTIONS: {"problem": _shown(problem.options() or {}), "solver": _shown(solver.config())},
     }
+
+
+def _shown(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return options as messages show them; they say in words what the hashes tell apart."""
+    texts = {name: " ".join(repr(value).split()) for name, value in options.items()}
+    return {name: text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…" for name, text in texts.items()}
+
+
+def _differing(found: Mapping[str, Any], now: Mapping[str, Any], key: str) -> str:
+    """Return by which options a checkpoint's problem or solver differs, as part of a message."""
+    old, new = (side.get(OPTIONS, {}).get(key, {}) for side in (found, now))
+    named = [f"{n} was {old[n]} and is {new[n]}" for n in new if n in old and old[n] != new[n]]
+    return f": {', '.join(named)}" if named else ""
 
 
 def environment() -> dict[str, Any]:
@@ -173,10 +190,10 @@ class CheckpointFolder:
         except (OSError, ValueError, KeyError) as error:
             raise _DamagedError(f"checkpoint {step} is damaged: {error}") from error
         for key, value in self.who.items():
-            if found.get(key) != value:
+            if key != OPTIONS and found.get(key) != value:
                 raise CheckpointError(
-                    f"{self.path} belongs to another run: its {key} is {found.get(key)}, not {value} "
-                    "(choose another folder, or remove this one)"
+                    f"{self.path} belongs to another run: its {key} is {found.get(key)}, not {value}"
+                    f"{_differing(found, self.who, key)} (choose another folder, or remove this one)"
                 )
         now = environment()
         changed = [f"{k} {made_by.get(k)} -> {v}" for k, v in now.items() if made_by.get(k) != v]

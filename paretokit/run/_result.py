@@ -113,6 +113,9 @@ class Result:
     def at(self, preference: Sequence[float] | Tensor, *, n: int = 1, seed: int = 0) -> Front:
         """Return n new solutions of a conditioned solver for a preference on the simplex (larger entries matter more).
 
+        The same `seed` gives the same ones, however often it is asked: other ones need another seed. Entries sum to
+        one here, where `front.pick` takes ratios.
+
         Raises:
             InputError: If an entry is negative or not finite, or they do not sum to one.
             ParetoError: If the solver is not conditioned; `front.pick` chooses among what was found. Or if the result
@@ -125,13 +128,15 @@ class Result:
             raise ParetoError(f"{name} answers no preferences after the run; use `result.front.pick(preference)`{more}")
         problem = self._at_hand()
         w = _on_simplex(check.point("preference", preference, problem.n_objectives))
-        check.at_least(1, n=n)
+        check.whole(1, n=n)
         rng = Rng.from_seed(seed).child("at")
         x = solver.answer(problem, self.state, w, n=n, rng=rng)
         return self._evaluated(x, rng, {"preference": w.expand(len(x), -1)})
 
     def sample(self, n: int, *, seed: int = 0) -> Front:
         """Return n new solutions of the unconditional sampler that a solver trained (order-preserving GFlowNets).
+
+        The same `seed` gives the same ones, however often it is asked: other ones need another seed.
 
         Raises:
             ParetoError: If the solver trained none; conditioned ones answer `result.at(preference, n=n)`. Or if the
@@ -143,7 +148,7 @@ class Result:
             other = "result.at(preference, n=n)" if isinstance(solver, Conditioned) else "result.front"
             raise ParetoError(f"{name} trains no sampler without conditions; use `{other}`")
         problem = self._at_hand()
-        check.at_least(1, n=n)
+        check.whole(1, n=n)
         rng = Rng.from_seed(seed).child("sample")
         return self._evaluated(solver.draw(problem, self.state, n=n, rng=rng), rng, {})
 
@@ -189,11 +194,14 @@ class Result:
             at += ", within which no point lies"
         again = self.held_out_scores.get("hypervolume")
         measured_again = [] if again is None else [f"  held out     {again:.6g} (hypervolume of the same decisions)"]
+        kind = self.front.problem.front_kind if self.front.problem else "known"
+        distance = [f"  IGD+         {shown['igd_plus']} (to the {kind} front)"] if "igd_plus" in shown else []
         return "\n".join(
             [
                 f"{solver} on {name}: {len(self.front)} points ({self.status}, seed {self.seed})",
                 f"  hypervolume  {shown.get('hypervolume', '–')} ({at})",
                 *measured_again,
+                *distance,
                 f"  R2           {shown.get('r2', '–')}",
                 f"  sparsity     {shown.get('sparsity', '–')}",
                 f"  cost         {_cost_line(self.cost, self.provenance.get('budget', ''))}",

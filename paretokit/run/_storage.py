@@ -75,6 +75,7 @@ def save_front(front: Front, path: str | Path) -> None:
 
 def load_front(path: str | Path, problem: Problem | None = None) -> Front:
     """Return a saved front; its problem is rebuilt from its recipe unless given."""
+    _check_there(Path(path), "front")
     return _restored(serial.load_tree(Path(path), "front", _StoredFront), problem, Path(path))
 
 
@@ -110,6 +111,7 @@ def save_result(result: Result, path: str | Path) -> None:
 def load_result(path: str | Path, problem: Problem | None, solver: Solver[Any] | None) -> Result:
     """Return a saved result; see `Result.load`."""
     folder = Path(path)
+    _check_there(folder, "result")
     stored: _StoredResult = serial.load_tree(folder, "result", _StoredResult)
     if stored.format != FORMAT:
         raise CheckpointError(f"{folder} has format {stored.format}; this version reads format {FORMAT}")
@@ -135,6 +137,16 @@ def load_result(path: str | Path, problem: Problem | None, solver: Solver[Any] |
         provenance=stored.provenance,
         state=state,
     )
+
+
+def _check_there(folder: Path, what: str) -> None:
+    """Raise one line unless a folder holds what is to be loaded."""
+    if not folder.is_dir():
+        raise CheckpointError(f"there is no folder {folder}")
+    if not (folder / f"{what}.json").exists():
+        inside = sorted(p.parent.name for p in folder.glob(f"*/{what}.json"))
+        hint = f"; it is in {folder / inside[0]}" if inside else ""
+        raise CheckpointError(f"{folder} holds no saved {what}{hint}")
 
 
 def _stored(front: Front) -> _StoredFront:

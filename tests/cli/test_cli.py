@@ -20,6 +20,28 @@ def run(capsys, *argv):
     return code, out, err
 
 
+def test_the_package_runs_as_a_module():
+    done = subprocess.run([sys.executable, "-m", "paretokit", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"paretokit {pk.__version__}\n"
+
+
+def test_commas_make_a_list():
+    assert parse_options(["objectives=currin, shubert"]) == {"objectives": ["currin", "shubert"]}
+    assert parse_options(["alphabet='A,C'"]) == {"alphabet": "A,C"}
+    assert parse_options(["sizes=3,4"]) == {"sizes": (3, 4)}
+
+
+def test_a_run_that_takes_the_place_of_another_says_so(capsys, tmp_path):
+    argv = ("solve", "hypergrid-v1", "NSGA2", "--evaluations", "100", "--out", tmp_path / "runs")
+    argv += ("--problem-option", "objectives=currin,shubert", "--problem-option", "side=5")
+    _, out, _ = run(capsys, *argv)
+    assert "in place of" not in out
+    assert "IGD+         " in out
+    assert "(to the exact front)" in out
+    _, out, _ = run(capsys, *argv)
+    assert out.rstrip().endswith("in place of an earlier run")
+
+
 def test_version_and_help(capsys):
     assert run(capsys, "--version") == (0, f"paretokit {pk.__version__}\n", "")
     code, out, _ = run(capsys)

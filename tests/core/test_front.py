@@ -112,3 +112,42 @@ def test_front_of_a_problem_is_feasible_and_decodes():
     assert torch.equal(front[0].decode(), front.x[0])
     with pytest.raises(pk.ParetoError, match="no decision to decode"):
         pk.Front.from_values([[1.0, 2.0]])[0].decode()
+
+
+class TestObjects:
+    """Designs are shown as what they are, not as columns of numbers."""
+
+    words = pk.problems.CompositionalDesign.sequences(
+        "ABC", ["a", "b"], lambda w: (w.count("A"), w.count("B")), max_length=3
+    )
+
+    def front(self, problem=None, rows=("AAB", "ABB")):
+        x = self.words.encode(rows)
+        return pk.Front(self.words.evaluate(x).values, x, self.words.objectives, problem=problem or self.words)
+
+    def test_frames_begin_with_the_design(self):
+        frame = self.front().to_frame()
+        assert list(frame.columns) == ["design", "a", "b", "x1", "x2", "x3"]
+        assert list(frame["design"]) == ["AAB", "ABB"]
+
+    def test_numbers_stay_numbers(self):
+        grid = pk.problems.HyperGrid(side=4)
+        x = grid.cells()[:1]
+        front = pk.Front(grid.evaluate(x).values, x, grid.objectives, problem=grid)
+        assert list(front.to_frame().columns) == ["branin", "currin", "x1", "x2"]
+        assert repr(front[0]).startswith("Solution(x=[0, 0], branin=")
+
+    def test_a_view_shows_what_its_base_does(self):
+        view = self.words.view(pk.Integers(0, 1, dim=2), lambda u: torch.cat([u, u[:, :1]], 1))
+        front = pk.Front(torch.zeros(1, 2), torch.zeros(1, 2), self.words.objectives, problem=view)
+        assert list(front.to_frame()["design"]) == ["AAA"]
+
+    def test_a_solution_prints_its_design(self):
+        assert repr(self.front()[0]) == "Solution(design='AAB', a=2, b=1, index=0)"
+        bare = pk.Front.from_values([[1.0, 2.0]], x=[[0.0] * 9])
+        assert repr(bare[0]) == "Solution(x=[0, 0, 0, 0, 0, 0, 0, 0, …], f1=1, f2=2, index=0)"
+
+    def test_rows_that_are_no_front_say_so(self):
+        front = self.front(rows=("AAB", "AAB", "ABB", "CCC"))
+        assert "4 points, 2 of them dominated by others or equal to them" in repr(front)
+        assert "dominated" not in repr(self.front())

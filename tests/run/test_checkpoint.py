@@ -222,7 +222,7 @@ def test_result_round_trip(tmp_path):
     with pytest.raises(pk.CheckpointError, match="was solved on another problem"):
         pk.Result.load(tmp_path / "saved", problem=Other())
     shutil.rmtree(tmp_path / "saved")
-    with pytest.raises(pk.CheckpointError, match="cannot be read"):
+    with pytest.raises(pk.CheckpointError, match="there is no folder"):
         pk.Result.load(tmp_path / "saved")
 
 
@@ -243,3 +243,27 @@ def test_front_round_trip(tmp_path):
     assert torch.equal(loaded.values, front.values)
     assert loaded.objectives == front.objectives
     assert loaded.protocol == front.protocol
+
+
+def test_the_option_that_differs_is_named(tmp_path):
+    run(2, tmp_path)
+    with pytest.raises(pk.CheckpointError, match=r"its solver is Walk .*: n was 6 and is 7 \(choose another folder"):
+        pk.solve(Bowls(), Walk(n=7), budget=pk.Budget(iterations=3), checkpoint=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        ("nowhere", "there is no folder .*nowhere"),
+        ("", "holds no saved result; it is in .*sampler"),
+        ("empty", "empty holds no saved result"),
+    ],
+)
+def test_loading_what_is_not_there_is_one_line(tmp_path, place, line):
+    (tmp_path / "empty").mkdir()
+    result = run(2)
+    result.save(tmp_path / "sampler")
+    with pytest.raises(pk.CheckpointError, match=f"^[^\n]*{line}$"):
+        pk.Result.load(tmp_path / place)
+    with pytest.raises(pk.CheckpointError, match="holds no saved front"):
+        pk.Front.load(tmp_path / "sampler")

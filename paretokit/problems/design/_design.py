@@ -110,6 +110,13 @@ class CompositionalDesign(Problem):
         *,
         max_length: int,
         min_length: int = 1,
+    def describe_decisions(self, x: Tensor) -> list[str] | None:
+        """Return the objects that decision rows `x [n, d]` are, a line each; None where they are their numbers."""
+        own = type(self).decode, type(self).describe_object
+        if own == (CompositionalDesign.decode, CompositionalDesign.describe_object):
+            return None
+        return [self.describe_object(row) for row in x]
+
         batch: bool = False,
         workers: int = 1,
         ideal: Sequence[float] | None = None,

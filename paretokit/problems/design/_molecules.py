@@ -93,6 +93,10 @@ class Molecules(CompositionalDesign):
         """Return the canonical SMILES of decision rows `[n, d]`."""
         return canonical_smiles(written(self.trees.vocabulary, self.trees.planted(x.cpu())))
 
+    def describe_decisions(self, x: Tensor) -> list[str]:
+        """Return the canonical SMILES of decision rows `[n, d]`."""
+        return self.smiles(x)
+
     def decode(self, x: Tensor) -> Molecule:
         """Return the molecule of one decision row `[d]`."""
         row = x.detach().cpu().reshape(1, -1)
