@@ -138,7 +138,10 @@ def same_last_dim(**named: Tensor) -> None:
 def point(name: str, value: Any, m: int, *, like: Tensor | None = None, hint: str = "") -> Tensor:
     """Return `value` as a float tensor `[m]`, or raise one line that says how many entries are due."""
     dtype = like.dtype if like is not None and like.dtype.is_floating_point else torch.float64
-    tensor = torch.as_tensor(value, dtype=dtype, device=None if like is None else like.device)
+    try:
+        tensor = torch.as_tensor(value, dtype=dtype, device=None if like is None else like.device)
+    except (TypeError, ValueError, RuntimeError):  # text, None, or rows of different lengths
+        fail(name, f"be {m} numbers, one per objective", repr(value), hint)
     shape(
         tensor.ndim == 1 and tensor.shape[0] == m,
         name,

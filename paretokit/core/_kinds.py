@@ -10,7 +10,6 @@ import types
 import typing
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal, Union
 
 import numpy as np
@@ -54,9 +53,9 @@ class Kind:
         if self.type is bool:
             return isinstance(value, bool | np.bool_)
         if self.type is int:
-            return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+            return not isinstance(value, bool) and isinstance(value, numbers.Integral)
         if self.type is float:
-            return isinstance(value, numbers.Real) and not isinstance(value, bool) and bool(value == value)
+            return not isinstance(value, bool) and isinstance(value, numbers.Real) and bool(value == value)
         if self.type is Sequence:
             return self._lists(value)
         return isinstance(value, self.type)
@@ -86,7 +85,6 @@ def _kind(annotation: Any) -> Kind | None:
     return None if made is object else Kind(made)
 
 
-@lru_cache(maxsize=256)
 def kinds_of(record: type) -> dict[str, tuple[Kind, ...]]:
     """Return what the fields of a dataclass let through by name; nothing where that is anything."""
     out: dict[str, tuple[Kind, ...]] = {}

@@ -159,7 +159,7 @@ def from_function(
     """
     check.that(callable(f), "f", "be callable", type(f).__name__)
     _check_shared(space, n_constraints)
-    check.at_least(1, workers=workers)
+    check.whole(1, workers=workers)
     check.one_of(("raise", "fail"), on_error=on_error)
     if timeout is not None:
         check.positive(timeout=timeout)
@@ -185,8 +185,10 @@ def external(
 ) -> ExternalProblem:
     """Return a problem whose decisions are measured outside Python, through a solver's `ask` and `tell`.
 
+    Objectives are minimized unless an `Objective` says "max" (`CompositionalDesign.sequences` maximizes).
+
     Args:
-        objectives: Their number (all minimized), names, or `Objective`s with sense and unit.
+        objectives: Their number or names (all minimized), or `Objective`s with sense and unit.
         space: The decisions.
         n_constraints: Number of inequality constraints; a violation at most 0 is feasible.
         name: What tables call the problem.
@@ -197,4 +199,4 @@ def external(
 
 def _check_shared(space: Space, n_constraints: int) -> None:
     check.that(isinstance(space, Space), "space", "be a Space", type(space).__name__, "e.g. Box(0.0, 1.0, dim=3)")
-    check.at_least(0, n_constraints=n_constraints)
+    check.whole(0, n_constraints=n_constraints)

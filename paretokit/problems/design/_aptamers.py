@@ -124,7 +124,7 @@ class Aptamers(SequenceProblem):
         check.package("RNA", extra="aptamers")
         super().__init__(alphabet=LETTERS[kind], min_length=min_length, max_length=max_length)
         names = (objectives,) if isinstance(objectives, str) else tuple(objectives)
-        check.at_least(1, objectives=len(names), workers=workers)
+        check.whole(1, objectives=len(names), workers=workers)
         for name in names:
             check.known(name, MEASURES, kind="objective")
         check.that(len(set(names)) == len(names), "objectives", "be different", list(names))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
@@ -19,6 +19,8 @@ from paretokit.problems.design._states import States
 
 if TYPE_CHECKING:
     from paretokit.problems.design._sequence_function import SequenceFunction
+
+ROUNDING = 1e-9  # by how much a sum of values may fall below 0 and count as 0
 
 
 class CompositionalDesign(Problem):
@@ -83,7 +85,7 @@ class CompositionalDesign(Problem):
         maximized.
 
         Raises:
-            InputError: If an objective is minimized and the scoring holds no ideal and nadir.
+            InputError: If an objective is minimized, or a value negative, and the scoring holds no ideal and nadir.
         """
         scoring = self.protocol.scoring
         better = -to_min(values, self.objectives)
@@ -91,6 +93,12 @@ class CompositionalDesign(Problem):
             minimized = [o.name for o in self.objectives if not o.maximize]
             rule = "hold ideal and nadir where an objective is minimized"
             check.that(not minimized, "protocol.scoring", rule, f"neither, for {', '.join(minimized)}")
+            low = torch.where(better < 0, better, 0).reshape(-1, better.shape[-1]).sum(0)  # NaN is no negative value
+            if bool((low < -ROUNDING).any()):
+                j = int(low.argmin())
+                hint = "rewards are powers of it: shift it, or let `protocol.scoring` hold ideal and nadir"
+                least = float(better[..., j].nan_to_num().min())
+                check.fail(self.objectives[j].name, "have no negative value", f"{least:g}", hint)
             return better.clamp_min(0)
         ideal, nadir = (
             -to_min(torch.tensor(p, dtype=values.dtype, device=values.device), self.objectives)
@@ -102,6 +110,13 @@ class CompositionalDesign(Problem):
         """Return how error messages and tables show one decision row `x [d]`."""
         return str(self.decode(x))
 
+    def describe_decisions(self, x: Tensor) -> list[str] | None:
+        """Return the objects that decision rows `x [n, d]` are, a line each; None where they are their numbers."""
+        own = type(self).decode, type(self).describe_object
+        if own == (CompositionalDesign.decode, CompositionalDesign.describe_object):
+            return None
+        return [self.describe_object(row) for row in x]
+
     @staticmethod
     def sequences(
         alphabet: Sequence[str],
@@ -110,15 +125,9 @@ class CompositionalDesign(Problem):
         *,
         max_length: int,
         min_length: int = 1,
-    def describe_decisions(self, x: Tensor) -> list[str] | None:
-        """Return the objects that decision rows `x [n, d]` are, a line each; None where they are their numbers."""
-        own = type(self).decode, type(self).describe_object
-        if own == (CompositionalDesign.decode, CompositionalDesign.describe_object):
-            return None
-        return [self.describe_object(row) for row in x]
-
         batch: bool = False,
         workers: int = 1,
+        on_error: Literal["raise", "fail"] = "raise",
         ideal: Sequence[float] | None = None,
         nadir: Sequence[float] | None = None,
         allowed: Tensor | Sequence[Sequence[bool]] | None = None,
@@ -127,14 +136,20 @@ class CompositionalDesign(Problem):
     ) -> SequenceFunction:
         """Return the design of words that a function of one's own scores, written from left to right.
 
+        Objectives are maximized unless an `Objective` says "min" (`external` and `from_function` minimize).
+
         Args:
-            alphabet: Different letters: "ACGT", or strings of any length.
+            alphabet: Different letters: "ACGT", or a list of strings of any length, which words join.
             objectives: Their number, names (then maximized), or `Objective`s.
-            function: Takes a word and returns its m values: finite and, without `ideal` and `nadir`, not negative.
+            function: Takes a word and returns its m values (one number where m = 1): finite and, without `ideal` and
+                `nadir`, not negative.
             max_length: Letters of the longest word, included.
             min_length: Letters of the shortest word, included.
             batch: Whether the function takes a list of different words and returns `[n, m]` instead.
             workers: Number of processes that score words at the same time; the function is sent to them by value.
+            on_error: "raise" ends with the word for which the function raised or gave no finite values; "fail" makes it
+                a failed candidate, which counts as scored, teaches nothing and enters no front. A batch that raises is
+                then tried word by word.
             ideal: Best value of each objective, by which `gains` scales; needed where one is minimized.
             nadir: Worst value of each objective, likewise; also the reference point.
             allowed: Which letter (column) may follow which (row), bool `[v, v]`; all where None.
@@ -144,6 +159,7 @@ class CompositionalDesign(Problem):
         Raises:
             InputError: If an option breaks its rule, or, at evaluation, if values are NaN, infinite, negative or not m
                 in number; the message shows the word.
+            EvaluationError: If the function raised; the message shows the word.
 
         Cost: the function once for each different word of a call.
 
@@ -162,6 +178,7 @@ class CompositionalDesign(Problem):
             min_length=min_length,
             batch=batch,
             workers=workers,
+            on_error=on_error,
             ideal=ideal,
             nadir=nadir,
             allowed=allowed,

@@ -46,6 +46,7 @@ class EditEnvironment(DesignEnvironment):
     word: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.at_least(2, n_letters=self.n_letters)
         check.at_least(1, max_length=self.max_length, max_edits=self.max_edits)
         rule, hint = f"lie in 0 … max_edits = {self.max_edits}", "are the numbers the wrong way round?"

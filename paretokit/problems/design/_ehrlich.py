@@ -97,8 +97,8 @@ class Ehrlich(SequenceProblem):
         seed: int = 0,
     ) -> None:
         m, c, k, v = n_objectives, n_motifs, motif_length, len(alphabet)
-        check.at_least(1, n_objectives=m, n_motifs=c)
-        check.at_least(2, motif_length=k)
+        check.whole(1, n_objectives=m, n_motifs=c)
+        check.whole(2, motif_length=k)
         rule = f"be at least n_motifs * motif_length = {c * k}"
         check.that(length >= c * k, "length", rule, length, "one objective's motifs must fit into a word")
         self.quantization = k if quantization is None else quantization

@@ -202,8 +202,8 @@ class HyperGrid(CompositionalDesign):
         for name in names:
             check.known(name, FUNCTIONS, kind="objective")
         check.that(len(set(names)) == len(names), "objectives", "be different", list(names))
-        check.at_least(3, side=side)
-        check.at_least(2, dim=dim)
+        check.whole(3, side=side)
+        check.whole(2, dim=dim)
         self.functions = names
         self.objectives = tuple(Objective(name, "max") for name in names)
         self.environment = self.grid = GridEnvironment(dim, side, edge_stops)

@@ -66,8 +66,8 @@ class Molecules(CompositionalDesign):
         remembered: int = 100_000,
     ) -> None:
         names = (objectives,) if isinstance(objectives, str) else tuple(objectives)
-        check.at_least(1, objectives=len(names), max_fragments=max_fragments)
-        check.at_least(0, workers=workers, remembered=remembered)
+        check.whole(1, objectives=len(names), max_fragments=max_fragments)
+        check.whole(0, workers=workers, remembered=remembered)
         for name in names:
             check.known(name, GAINS, kind="objective")
         check.that(len(set(names)) == len(names), "objectives", "be different", list(names))
@@ -118,7 +118,7 @@ class Molecules(CompositionalDesign):
 
         Source: Rogers and Hahn (2010), Journal of Chemical Information and Modeling; as in RDKit.
         """
-        check.at_least(1, bits=bits)
+        check.whole(1, bits=bits)
         from rdkit import Chem, rdBase
         from rdkit.Chem import rdFingerprintGenerator
 

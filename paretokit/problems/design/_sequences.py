@@ -45,6 +45,7 @@ class AppendEnvironment(DesignEnvironment):
     _tables: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        check.fields(self)
         v = self.n_letters
         check.at_least(1, n_letters=v, min_length=self.min_length)
         hint = "are the lengths the wrong way round?"
@@ -256,16 +257,20 @@ class SequenceProblem(CompositionalDesign):
         """Return the word of one decision row `x [d]`."""
         return self.space.words(x.reshape(1, -1))[0]
 
-    def encode(self, words: Sequence[str]) -> Tensor:
-        """Return the decision rows `[n, d]` of words of one-character letters; a string is one word.
+    def encode(self, words: Sequence[str | Sequence[str]]) -> Tensor:
+        """Return the decision rows `[n, d]` of words: strings of one-character letters, or lists of any letters.
+
+        A string is one word.
 
         Raises:
             InputError: If a word has a letter outside the alphabet, or too many or too few.
         """
-        check.that(all(len(a) == 1 for a in self.alphabet), "alphabet", "have letters of one character", self.alphabet)
+        long = any(len(a) > 1 for a in self.alphabet)
         rows, index = [], {a: float(i) for i, a in enumerate(self.alphabet)}
         low, high = self.space.min_length, self.space.max_length
         for word in [words] if isinstance(words, str) else words:
+            hint = f"a letter is longer than one character: {list(self.alphabet)[:2]}, say"
+            check.that(not (long and isinstance(word, str)), "words", "be lists of letters", repr(word), hint)
             check.that(low <= len(word) <= high, "words", f"have {low} to {high} letters", repr(word))
             strange = [c for c in word if c not in index]
             rule = f"use letters of the alphabet {''.join(self.alphabet)!r} only"
@@ -276,6 +281,9 @@ class SequenceProblem(CompositionalDesign):
 
 def checked_alphabet(alphabet: Sequence[str]) -> tuple[str, ...]:
     """Return the letters, or raise one line where there is none, an empty one, or one twice."""
+    hint = "a string, or a list of strings: the order of the letters counts"
+    kind = alphabet if isinstance(alphabet, int | float) else type(alphabet).__name__
+    check.that(isinstance(alphabet, Sequence), "alphabet", "be a sequence of letters", kind, hint)
     letters = tuple(alphabet)
     check.that(len(letters) >= 1, "alphabet", "have at least one letter", repr(alphabet))
     fine = all(isinstance(a, str) and a for a in letters)

@@ -32,6 +32,7 @@ class SlotEnvironment(DesignEnvironment):
     n_choices: int
 
     def __post_init__(self) -> None:
+        check.fields(self)
         check.at_least(1, n_slots=self.n_slots)
         check.at_least(2, n_choices=self.n_choices)
 

@@ -40,7 +40,8 @@ class Temperature:
     r"""The exponent :math:`\beta` of the reward: one number, or drawn for every trajectory and told to the sampler.
 
     Attributes:
-        value: The exponent where it is one number, and the one that is measured at.
+        value: The exponent where it is one number, and the one that is measured and asked at; within `low` and `high`
+            where these bound the draw.
         draw: "constant", "uniform" or "loguniform" between `low` and `high`, or "gamma" of shape `low`, scale `high`.
         low, high: Of the draw.
         bins: Marks of its thermometer where it is drawn.
@@ -59,6 +60,9 @@ class Temperature:
         check.that(
             self.draw not in ("uniform", "loguniform") or self.low <= self.high, "low", "be at most `high`", self.low
         )
+        trained = self.draw not in ("uniform", "loguniform") or self.low <= self.value <= self.high
+        rule = f"lie within what is drawn, {self.low:g} … {self.high:g}"
+        check.that(trained, "value", rule, self.value, "the sampler is measured and asked at it")
 
     @staticmethod
     def of(given: Temperature | Mapping[str, Any] | float) -> Temperature:

@@ -67,6 +67,8 @@ def exact(problem: Problem, solver: GFlowNet, state: GFlowNetState, *, weights: 
         assert isinstance(solver, MOGFN)
         asked = solver.asked(weights, design.device)
     row = state.average[0] if solver.ema else state.row[0]
+    whose = f"be of this problem and solver, with {model.n_parameters} parameters"
+    check.shape(len(row) == model.n_parameters, "state", whose, len(row))
     mask, terminal, learned = env.mask(states.rows), states.terminal, []
     for i in range(len(asked)):
         condition = None if asked.condition is None else asked.condition[i].expand(len(states), -1)

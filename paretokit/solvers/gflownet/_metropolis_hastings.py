@@ -222,6 +222,7 @@ class MetropolisHastings(Solver[ChainsState]):
         check.positive(temperature=self.temperature)
         check.one_of(SCALARIZATIONS, scalarization=self.scalarization)
         check.at_least(0, locality=self.locality)
+        check.that(self.lowest < 0, "lowest", "be negative", self.lowest, "it bounds β log R, which is 0 at the ideal")
         if self.partitions is not None:
             check.at_least(1, partitions=self.partitions)
 

@@ -17,7 +17,7 @@ from paretokit.nn import Adam, AdamState, clipped
 from paretokit.problems.design._design import CompositionalDesign
 from paretokit.solvers.gflownet._conditions import Preferences
 from paretokit.solvers.gflownet._engine import Engine, engine_of
-from paretokit.solvers.gflownet._gflownet import CHUNK, check_start, design_of
+from paretokit.solvers.gflownet._gflownet import CHUNK, check_finite, check_start, design_of
 from paretokit.solvers.gflownet._mlp_policy import MLPPolicy
 from paretokit.solvers.gflownet._mogfn import PARTITIONS
 from paretokit.solvers.gflownet._policies import policy_of
@@ -192,6 +192,7 @@ class MOReinforce(Solver[ReinforceState]):
         row = state.row.requires_grad_()
         log_p = engine.scores(row[0], paths).forward.sum(0)
         loss = policy_gradient_loss(log_p, reward.to(row.dtype), group=self.group, entropy=self.entropy)
+        check_finite("loss", float(loss.detach()), state.steps + 1)
         (gradient,) = torch.autograd.grad(loss, row)
         state.row = row.detach()
         left = 1.0 if self.iterations is None or not self.anneal else 1 - state.steps / self.iterations

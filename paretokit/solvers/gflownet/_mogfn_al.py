@@ -19,7 +19,7 @@ from paretokit.solvers.gflownet._criteria import criterion_of, described
 from paretokit.solvers.gflownet._criterion import Criterion, Flows
 from paretokit.solvers.gflownet._edit_round import Round, begun, one_hot, partition_of
 from paretokit.solvers.gflownet._engine import StateByState
-from paretokit.solvers.gflownet._gflownet import design_of
+from paretokit.solvers.gflownet._gflownet import check_finite, design_of
 from paretokit.solvers.gflownet._mlp_policy import MLPPolicy
 from paretokit.solvers.gflownet._policies import policy_of
 from paretokit.solvers.gflownet._policy import PolicyNetwork
@@ -318,6 +318,8 @@ class MOGFNAL(Solver[ActiveLearningState]):
                 log_z[0, -1] -= (flows.log_z + flows.scores.balance - log_reward).mean()
         flows = Flows(now.engine, row[0], paths, partition(log_z[0], letters, len(begin)))
         loss = cast("Criterion", self.criterion).loss(flows, log_reward)
+        found = float(loss.detach())
+        check_finite("loss", found, state.updates + 1)
         gradient, log_z_gradient = torch.autograd.grad(loss, (row, log_z), materialize_grads=True, allow_unused=True)
         state.row, state.log_z = row.detach(), log_z.detach()
         norm = torch.cat([gradient, log_z_gradient], 1)
@@ -326,4 +328,4 @@ class MOGFNAL(Solver[ActiveLearningState]):
         adam.step(state.row, gradient, state.adam, self.learning_rate)
         adam.step(state.log_z, log_z_gradient, state.log_z_adam, self.log_z_rate)
         state.updates += 1
-        return float(loss.detach())
+        return found

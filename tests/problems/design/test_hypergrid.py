@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from paretokit.core import InputError
 from paretokit.problems import HyperGrid
 
 
@@ -13,3 +14,9 @@ def test_all_rows_lie_in_the_space_where_each_does(edge_stops):
     for row in rows:
         x = torch.tensor([[2, 3], row], dtype=torch.float64)
         assert space.contains_all(x) == bool(space.contains(x).all()), row
+
+
+@pytest.mark.parametrize("name", ["side", "dim"])
+def test_sizes_are_whole_numbers(name):
+    with pytest.raises(InputError, match=f"`{name}` must be a whole number; got 8.5"):
+        HyperGrid(**{name: 8.5})

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import paretokit as pk
-from paretokit.core import InputError, Objective, Rng, ShapeError
+from paretokit.core import EvaluationError, InputError, Objective, Rng, ShapeError
 from paretokit.problems import CompositionalDesign
 from paretokit.testing import check_design, check_problem
 
@@ -59,8 +59,11 @@ def test_words_are_decoded_and_encoded():
     assert torch.equal(problem.encode("ABCA"), problem.encode(["ABCA"]))
     long = CompositionalDesign.sequences(["Ala", "Gly"], 2, lambda w: (len(w), 1), max_length=2)
     assert long.decode(torch.tensor([1.0, 0.0])) == "GlyAla"
-    with pytest.raises(InputError, match="`alphabet` must have letters of one character"):
-        long.encode(["A"])
+    assert long.encode([["Gly", "Ala"]]).tolist() == [[1.0, 0.0]]
+    with pytest.raises(
+        InputError, match=r"`words` must be lists of letters; got 'GlyAla' \(a letter is longer than one"
+    ):
+        long.encode(["GlyAla"])
 
 
 def test_objectives_are_maximized_unless_they_say_otherwise():
@@ -135,13 +138,71 @@ def test_a_batch_of_the_wrong_length_gets_one_line():
         problem.evaluate(problem.encode(["AB", "BA"]))
 
 
-def test_an_error_of_the_function_is_passed_on_from_a_worker():
+@pytest.mark.parametrize("options", [{}, {"workers": 2}])
+def test_an_error_of_the_function_is_shown_with_its_word(options):
     def broken(word):
-        raise ZeroDivisionError(word)
+        raise ZeroDivisionError("no C")
 
-    problem = design(broken, workers=2)
-    with pytest.raises(ZeroDivisionError, match="AB"):
+    problem = design(broken, **options)
+    with pytest.raises(EvaluationError, match="the function raised ZeroDivisionError for 'AB': no C") as caught:
         problem.evaluate(problem.encode(["AB"]))
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_one_objective_may_come_as_a_number():
+    for options in (
+        {"function": lambda w: w.count("A")},
+        {"function": lambda ws: [w.count("A") for w in ws], "batch": True},
+    ):
+        problem = CompositionalDesign.sequences("AB", 1, max_length=3, **options)
+        assert problem.evaluate(problem.encode(["A", "AA"])).values.tolist() == [[1], [2]]
+
+
+def picky(word):
+    if word.startswith("B"):
+        raise ValueError(word)
+    return (float("nan"), 1) if word.startswith("C") else counts(word)
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_failed_words_count_but_teach_nothing(batch):
+    function = (lambda words: [picky(word) for word in words]) if batch else picky
+    problem = design(function, on_error="fail", batch=batch)
+    values = problem.evaluate(problem.encode(["AB", "BA", "CA"])).values
+    assert values[0].tolist() == [1, 0.5]
+    assert values[1:].isnan().all()
+    for solver in (pk.solvers.OPGFN(batch_size=8, n_samples=8), pk.solvers.MOReinforce(batch_size=8, n_samples=2)):
+        result = pk.solve(problem, solver, budget=pk.Budget(iterations=3), progress=False)
+        assert result.cost.evaluations == 24 + 2 * len(result.state.x)
+        assert result.front.values.isfinite().all()
+        assert result.archive.values.isfinite().all()
+        assert torch.isfinite(result.state.row).all()
+
+
+def test_failing_is_no_excuse_for_another_number_of_values():
+    problem = design(lambda word: 1, on_error="fail")
+    with pytest.raises(ShapeError, match="must return 2 values"):
+        problem.evaluate(problem.encode(["AB"]))
+
+
+class Below(pk.problems.design.CompositionalDesign):
+    """One objective falls below zero."""
+
+    objectives = (Objective("up", "max"), Objective("down", "max"))
+    space, environment = design().space, design().environment
+
+    def _score(self, x):
+        return torch.stack([x[:, 0], -x[:, 0] - 1], -1)
+
+
+def test_negative_values_without_a_scale_are_named_where_they_would_become_rewards():
+    line = "`down` must have no negative value; got -[123] \\(rewards are powers of it: shift it, or let"
+    with pytest.raises(InputError, match=line):
+        pk.solve(Below(), pk.solvers.OPGFN(batch_size=4), budget=pk.Budget(iterations=1), progress=False)
+    with pytest.raises(InputError, match=line):
+        check_design(Below())
+    assert pk.solve(Below(), pk.solvers.NSGA2(pop_size=4), budget=pk.Budget(evaluations=8), progress=False).front
+    assert design().gains(torch.tensor([[-1e-12, float("nan")]])).nan_to_num(7).tolist() == [[0, 7]]
 
 
 @pytest.mark.parametrize(
@@ -154,6 +215,15 @@ def test_an_error_of_the_function_is_passed_on_from_a_worker():
         ("AB", {"min_length": 0}, "`min_length` must be at least 1; got 0"),
         ("AB", {"first": [0, 0]}, "`first` must allow at least one letter"),
         ("AB", {"allowed": [[0, 0], [0, 0]]}, "`allowed` must leave a next letter to every word shorter than"),
+        (
+            {"A", "B"},
+            {},
+            r"`alphabet` must be a sequence of letters; got set \(a string, or a list of strings: the order",
+        ),
+        (4, {}, "`alphabet` must be a sequence of letters; got 4"),
+        ("AB", {"max_length": 4.5}, "`max_length` must be a whole number; got 4.5"),
+        ("AB", {"max_length": "4"}, "`max_length` must be a whole number; got '4'"),
+        ("AB", {"on_error": "skip"}, r"`on_error` must be one of \['raise', 'fail'\]; got 'skip'"),
         ("AB", {"workers": 0}, "`workers` must be at least 1; got 0"),
         ("AB", {"workers": 2, "batch": True}, "`workers` must be 1 where batch is True; got 2"),
         ("AB", {"objectives": []}, "`objectives` must be at least 1; got 0"),

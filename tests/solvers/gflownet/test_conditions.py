@@ -67,7 +67,7 @@ def test_raw_preferences_are_read_as_they_are():
     ("temperature", "mean", "low", "high"),
     [
         (Temperature(value=3.0), 3.0, 3.0, 3.0),
-        (Temperature(draw="uniform", low=2.0, high=6.0), 4.0, 2.0, 6.0),
+        (Temperature(draw="uniform", value=3.0, low=2.0, high=6.0), 4.0, 2.0, 6.0),
         (Temperature(draw="loguniform", low=1.0, high=math.e), math.e - 1, 1.0, math.e),
         (Temperature(draw="gamma", low=16.0, high=1.0), 16.0, 0.0, math.inf),
     ],
@@ -109,6 +109,11 @@ def test_requests_of_one_step_differ_from_those_of_the_next():
         (lambda: Temperature(draw="normal"), InputError, "`draw` must be one of"),
         (lambda: Temperature(draw="loguniform", low=9.0, high=3.0), InputError, "`low` must be at most `high`; got 9"),
         (lambda: Temperature(draw="uniform", low=9.0, high=3.0), InputError, "`low` must be at most `high`; got 9"),
+        (
+            lambda: Temperature(draw="uniform", value=32.0, high=16.0),
+            InputError,
+            "`value` must lie within what is drawn, 1 … 16; got 32.0",
+        ),
         (lambda: MOGFN(preferences={"alpa": 1.0}), UnknownNameError, "Preferences has no option 'alpa'; did you mean"),
         (lambda: MOGFN(temperature={"drawn": "gamma"}), UnknownNameError, "Temperature has no option 'drawn'"),
         (lambda: MOGFN(temperature=0.0), InputError, "`value` must be positive; got 0.0"),

@@ -62,6 +62,9 @@ def test_mistakes_are_one_line(monkeypatch):
     state = solver.init(GRID, Rng.from_seed(0))
     with pytest.raises(InputError, match="`weights` must be left out but for MOGFN; got OPGFN"):
         exact(GRID, solver, state, weights=WEIGHTS)
+    other = HyperGrid(side=16)
+    with pytest.raises(InputError, match=r"`state` must be of this problem and solver, with \d+ parameters; got \d+"):
+        exact(other, solver, state)
     monkeypatch.setattr(CompositionalDesign, "states", lambda self, limit=0: None)
     with pytest.raises(InputError, match="`problem` must have few enough states to be listed"):
         exact(GRID, solver, state)

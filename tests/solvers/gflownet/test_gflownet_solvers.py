@@ -292,7 +292,7 @@ def test_a_configuration_rebuilds_its_solver(solver):
         ({"backward": "free"}, InputError, "`backward` must be one of"),
         ({"batch_size": 0}, InputError, "`batch_size` must be at least 1; got 0"),
         ({"epsilon": 1.5}, InputError, r"`epsilon` must lie in \[0, 1\]; got 1.5"),
-        ({"ema": -0.1}, InputError, r"`ema` must lie in \[0, 1\]; got -0.1"),
+        ({"ema": -0.1}, InputError, r"`ema` must lie in \[0, 1\); got -0.1"),
         ({"clip": 0.0}, InputError, "`clip` must be positive; got 0.0"),
         ({"learning_rate": -1.0}, InputError, "`learning_rate` must be positive; got -1.0"),
         ({"iterations": 0}, InputError, "`iterations` must be at least 1; got 0"),

@@ -86,3 +86,27 @@ def test_interrupting_it_keeps_what_was_measured_before(monkeypatch):
     result = run(pk.solvers.OPGFN(**RARE), 3)
     assert result.status == "interrupted"
     assert len(result.state.x) == 4
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_as_failed():
+    for solver in (pk.solvers.OPGFN(**RARE), pk.solvers.MOReinforce(**RARE)):
+        state = solver.init(GRID, pk.Rng.from_seed(0))
+        state = solver.step(GRID, state)
+        state.row.fill_(torch.nan)
+        with pytest.raises(pk.ParetoError, match="the loss of update 2 is nan; a smaller `learning_rate`"):
+            solver.step(GRID, state)
+
+
+def test_what_is_asked_of_a_result_is_checked():
+    result = run(pk.solvers.MOGFN(**RARE), 1)
+    asked = run(pk.solvers.OPGFN(**RARE), 1)
+    for call, line in (
+        (lambda: result.at([0.5, 0.5], n=1.5), "`n` must be a whole number; got 1.5"),
+        (lambda: result.at("a"), "`preference` must be 2 numbers, one per objective; got 'a'"),
+        (lambda: asked.sample(2.5), "`n` must be a whole number; got 2.5"),
+        (lambda: asked.front.pick("a"), "`preference` must be 2 numbers, one per objective; got 'a'"),
+    ):
+        with pytest.raises(pk.core.InputError, match=line):
+            call()
+    assert torch.equal(asked.sample(4).x, asked.sample(4).x)
+    assert not torch.equal(asked.sample(64).x, asked.sample(64, seed=1).x)
