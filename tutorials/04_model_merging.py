@@ -165,7 +165,7 @@ print([file.name for file in (work / "merged").iterdir()])
 # ## 5. Little data, other data
 #
 # How much unlabeled data does the entropy need, and what if it is noisy, or of few classes? Each is an option of the
-# suite. Coefficients are few, so little data goes far; a skewed sample teaches the wrong thing.
+# suite. Coefficients are few, so little data goes far; a sample in which some classes hardly occur can cost points.
 
 # %%
 scarce = {
