@@ -41,7 +41,11 @@ class Session:
     ) -> None:
         solver.check(problem)
         if not isinstance(solver, AskTell):
-            raise ParetoError(f"{solver.name} evaluates by itself and cannot be asked; use `solve`")
+            from paretokit.solvers import fitting, make
+
+            others = [name for name in fitting(problem) if isinstance(make(name), AskTell)]
+            hint = f" ({', '.join(others)} can be asked)" if others else ""
+            raise ParetoError(f"{solver.name} evaluates by itself and cannot be asked; use `solve`{hint}")
         self._solver: Any = solver
         self.problem = problem
         self._loop = Loop(problem, solver, None, (seed,))

@@ -17,6 +17,7 @@ from paretokit.core import (
     Integers,
     Mixed,
     Objective,
+    ParetoError,
     Problem,
     Registry,
     Rng,
@@ -167,8 +168,16 @@ def fitting(problem: Problem) -> list[str]:
     Each is asked with its default options.
     """
     made: list[Solver[Any]] = [SOLVERS.make(name, {}) for name in SOLVERS.names()]
-    fits = [s for s in made if isinstance(problem, s.solves) and s.unsupported(problem) is None]
+    fits = [s for s in made if isinstance(problem, s.solves) and _supports(s, problem)]
     return [s.name for s in sorted(fits, key=lambda s: s.solves is Problem)]
+
+
+def _supports(solver: Solver[Any], problem: Problem) -> bool:
+    """Tell whether a solver can solve a problem; not where it asks for values that are measured outside Python."""
+    try:
+        return solver.unsupported(problem) is None
+    except ParetoError:
+        return False
 
 
 def _adapter(library: str, algorithm: str, options: Mapping[str, Any]) -> Solver[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast, final
@@ -10,7 +11,7 @@ from typing import Any, ClassVar, cast, final
 import torch
 from torch import Tensor
 
-from paretokit.core import Cost, Evaluation, Front, Problem, Rng, Sequences, Solver
+from paretokit.core import Cost, Evaluation, Front, ParetoWarning, Problem, Rng, Sequences, Solver
 from paretokit.core import _check as check
 from paretokit.nn import Adam, AdamState, clipped
 from paretokit.problems.design._design import CompositionalDesign
@@ -39,6 +40,7 @@ class ActiveLearningState:
         adam: Its optimizer's moments.
         log_z: Parameters of the partition function `[1, D_z]`.
         log_z_adam: Its optimizer's moments.
+        asked: Words to score next, once they are asked for.
         rounds: Rounds made.
         updates: Updates of the sampler made.
         surrogate_calls: Words that the surrogate was asked for.
@@ -54,6 +56,7 @@ class ActiveLearningState:
     adam: AdamState
     log_z: Tensor
     log_z_adam: AdamState
+    asked: Tensor | None = None
     rounds: int = 0
     updates: int = 0
     surrogate_calls: int = 0
@@ -117,8 +120,10 @@ class MOGFNAL(Solver[ActiveLearningState]):
     batches of 32, 3 seeds), constant β of 2, 4 and 8 reached mean hypervolumes of 0.219, 0.194 and 0.238 of 0.347; the
     authors' 32, with its decay of 2, 0.083; random words 0.014.
 
-    Cost: `n_active` oracle calls a round (`Cost.work`); ``updates * batch_size + n_active * n_proposals`` calls of the
-    surrogate, reported as "surrogate calls".
+    It can be asked and told (`Session`), where values come from a laboratory: the first pool, then a round at a time.
+
+    Cost: the first pool, whatever the budget, then `n_active` oracle calls a round (`Cost.work`); ``updates *
+    batch_size + n_active * n_proposals`` calls of the surrogate a round, reported as "surrogate calls".
 
     Source: Jain, Raparthy, Hernández-García, Rector-Brooks, Bengio, Miret and Bengio (2023), ICML, on the outer loop of
     Stanton et al. (2022), ICML. Deviations from the authors' code: β never falls below its floor (there it becomes
@@ -238,18 +243,32 @@ class MOGFNAL(Solver[ActiveLearningState]):
 
     def step(self, problem: Problem, state: ActiveLearningState) -> ActiveLearningState:
         """Return the state after the first pool was scored, or one round later."""
+        return self.tell(problem, state, problem.evaluate(self.ask(problem, state)))
+
+    def ask(self, problem: Problem, state: ActiveLearningState) -> Tensor:
+        """Return the words `[k, L]` of the first pool, or of the next round; none where no new word is found."""
         design = design_of(problem)
-        if not len(state.x):
-            drawn = random_words(design, self.n_initial, state.rng.child("initial"))
-            x = drawn if state.initial is None else state.initial
-            x, state.initial = x[novel(x, frozenset(), len(x)).to(x.device)], None
-        else:
-            x = self._proposals(design, state)
-            state.rounds += 1
+        if state.asked is None and len(state.x):
+            state.asked = self._proposals(design, state)
+        elif state.asked is None:
+            x = random_words(design, self.n_initial, state.rng.child("initial"))
+            x = x if state.initial is None else state.initial
+            state.asked, state.initial = x[novel(x, frozenset(), len(x)).to(x.device)], None
+        return state.asked
+
+    def tell(self, problem: Problem, state: ActiveLearningState, evaluation: Evaluation) -> ActiveLearningState:
+        """Return the state with the asked words and their values in the pool."""
+        x, state.asked = self.ask(problem, state), None
+        state.rounds += 1 if len(state.x) else 0
         state.exhausted = not len(x)
-        if len(x):
-            values = design.evaluate(x).values
-            state.x, state.values = torch.cat([state.x, x]), torch.cat([state.values, values])
+        state.x, state.values = torch.cat([state.x, x]), torch.cat([state.values, evaluation.values.to(state.values)])
+        return state
+
+    def closed(self, problem: Problem, state: ActiveLearningState) -> ActiveLearningState:
+        """Return the state as it is; warn where the first pool was all that there was."""
+        if state.rounds == 0 and not state.exhausted:
+            line = f"the run ended before MOGFNAL's first round: its first pool took {len(state.x)} oracle calls"
+            warnings.warn(f"{line} (`n_initial` makes it smaller)", ParetoWarning, stacklevel=2)
         return state
 
     def front(self, problem: Problem, state: ActiveLearningState) -> Front:

@@ -286,3 +286,24 @@ def test_more_hypervolume_than_random_words_of_as_many_oracle_calls(seed):
 
     assert volume(drawn.archive) * 2 < volume(learned.front)
     assert volume(learned.front) <= volume(pk.Front.from_values(problem.pareto_front(), senses=["max"] * 3))
+
+
+def test_it_can_be_asked_and_told_as_a_laboratory_would(tmp_path):
+    problem, solver = bigrams(), MOGFNAL(**TINY)
+    whole = run(problem, rounds=2)
+    session = pk.Session(problem, solver, seed=0, checkpoint=tmp_path)
+    assert len(session.ask()) == 12
+    for _ in range(3):
+        x = session.ask()
+        assert torch.equal(session.ask(), x)
+        session.tell(problem.evaluate(x).values)
+        session = pk.Session(problem, solver, seed=0, checkpoint=tmp_path)
+    assert torch.equal(session.result().state.x, whole.state.x)
+    assert session.result().cost == whole.cost
+    assert torch.equal(session.result().archive.values, whole.archive.values)
+
+
+def test_a_budget_that_the_first_pool_spends_is_said():
+    with pytest.warns(pk.ParetoWarning, match=r"ended before MOGFNAL's first round: its first pool took 12 oracle"):
+        result = pk.solve(bigrams(), MOGFNAL(**TINY), budget=pk.Budget(evaluations=5), progress=False)
+    assert result.state.rounds == 0
