@@ -114,7 +114,9 @@ def known(name: str, choices: Iterable[str], *, kind: str) -> None:
     """Raise `UnknownNameError` with the nearest names unless `name` is among `choices`."""
     choices = sorted(choices)
     if name not in choices:
-        hint = nearest(name, choices) or f"known: {', '.join(choices[:30])}{', …' if len(choices) > 30 else ''}"
+        parts = [part.strip(" []'\"") for part in name.split(",")]
+        many = f"several are a list: {parts}".replace("'", '"') if len(parts) > 1 and set(parts) <= set(choices) else ""
+        hint = many or nearest(name, choices) or f"known: {', '.join(choices[:30])}{', …' if len(choices) > 30 else ''}"
         raise UnknownNameError(message(kind, "be a known name", repr(name), hint))
 
 

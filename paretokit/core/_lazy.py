@@ -9,8 +9,8 @@ from typing import Any
 from paretokit.core import _check as check
 
 
-def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """Return a package's `__getattr__`: it imports a name's module when the name is first asked for.
+def lazy_names(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return a package's `__getattr__`, which imports a name's module when it is first asked for, and its `__dir__`.
 
     Args:
         package: Its `__name__`.
@@ -23,4 +23,4 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
         hint = check.nearest(name, homes)
         raise AttributeError(f"module {package!r} has no attribute {name!r}" + (f"; {hint}" if hint else ""))
 
-    return find
+    return find, lambda: sorted(homes)

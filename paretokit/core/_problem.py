@@ -88,6 +88,9 @@ class Problem(ABC):
     _observer: Observer | None = None
     _solving: bool = False
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.describe()}>"
+
     @property
     def n_objectives(self) -> int:
         """Number m of objectives."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from paretokit.core import Evaluation, Objective, ParetoError, Rng, Space, objectives_of
 from paretokit.core import _check as check
-from paretokit.problems._named import NamedProblem
+from paretokit.problems._named import NamedProblem, function_name
 from paretokit.problems._workers import Crew, Outcome
 
 OnError = Literal["raise", "fail"]
@@ -147,7 +147,7 @@ def from_function(
             in processes wherever there is a limit, so it needs `elementwise` too.
         on_error: "raise" passes an exception of f on (`solve` saves first, then raises `EvaluationError`); "fail"
             makes the row a failed candidate. In a batch, the rows are then tried one by one.
-        name: What tables call the problem; the function's name where empty.
+        name: What tables call the problem; the function's name where empty, "function" for a lambda.
 
     Raises:
         InputError: If an option breaks its rule, or, at evaluation, if f returns a wrong shape.
@@ -176,7 +176,7 @@ def from_function(
         elementwise=elementwise,
         crew=Crew(f, workers, timeout) if apart else None,
         on_error=on_error,
-        name=name or getattr(f, "__name__", type(f).__name__),
+        name=name or function_name(f),
     )
 
 

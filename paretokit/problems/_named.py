@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from paretokit.core import Objective, Problem, Space
 
@@ -22,3 +23,9 @@ class NamedProblem(Problem):
     def fingerprint(self) -> str:
         """Return a hash of name, objectives, space and number of constraints."""
         return hashlib.blake2b(f"{self.name} {Problem.fingerprint(self)}".encode(), digest_size=8).hexdigest()
+
+
+def function_name(function: Callable[..., Any]) -> str:
+    """Return what a problem of a user's function is called: as the function is, or "function" where it has no name."""
+    name = str(getattr(function, "__name__", type(function).__name__))
+    return name if name.isidentifier() else "function"

@@ -85,3 +85,16 @@ def test_numbers_are_told_from_other_things(call, line):
     with pytest.raises(InputError) as caught:
         call()
     assert str(caught.value) == line
+
+
+def test_a_list_that_was_meant_is_shown():
+    with pytest.raises(pk.core.UnknownNameError, match=r'got "?\'currin, ?shubert\'.*several are a list: \["currin"'):
+        pk.problems.HyperGrid(objectives="currin,shubert")
+
+
+def test_rooms_list_their_names_and_problems_say_what_they_are():
+    assert dir(gflownet) == sorted(gflownet.__all__)
+    assert "GFlowNet" in dir(gflownet)
+    words = pk.problems.CompositionalDesign.sequences("AB", 1, lambda w: 1.0, max_length=3)
+    assert words.name == "function"
+    assert repr(words) == "<SequenceFunction function: 3 variables, 0 constraints; max f1>"

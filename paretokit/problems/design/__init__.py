@@ -78,4 +78,4 @@ DESIGN: dict[str, str] = {
     "ngrams-v1": f"{__name__}._ngrams:NGrams",
 }
 
-__getattr__ = lazy_names(__name__, _HOMES)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

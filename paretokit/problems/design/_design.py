@@ -154,7 +154,7 @@ class CompositionalDesign(Problem):
             nadir: Worst value of each objective, likewise; also the reference point.
             allowed: Which letter (column) may follow which (row), bool `[v, v]`; all where None.
             first: Which letters may begin a word, bool `[v]`; all where None.
-            name: What tables call the problem; the function's name where empty.
+            name: What tables call the problem; the function's name where empty, "function" for a lambda.
 
         Raises:
             InputError: If an option breaks its rule, or, at evaluation, if values are NaN, infinite, negative or not m

@@ -9,12 +9,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from paretokit.core import EvaluationError
 from paretokit.core import _check as check
 from paretokit.problems._workers import Crew
 
 Scores = tuple[float, ...]
+Own = Callable[[Any], float]  # a user's property of an RDKit molecule
 
 
 def clipped(value: float) -> float:
@@ -95,10 +98,36 @@ def properties(smiles: str, names: Sequence[str] = tuple(GAINS)) -> dict[str, fl
     return found
 
 
-def scored(smiles: Sequence[str], names: Sequence[str]) -> list[Scores]:
-    """Return the objectives of molecules."""
-    raw = [properties(s, names) for s in smiles]
-    return [tuple(float(GAINS[name](found[name])) for name in names) for found in raw]
+def scored(smiles: Sequence[str], names: Sequence[str], own: Mapping[str, Own] = MappingProxyType({})) -> list[Scores]:
+    """Return the objectives of molecules: properties by name, and a user's own."""
+    out = []
+    for s in smiles:
+        found = {k: float(GAINS[k](v)) for k, v in properties(s, [n for n in names if n not in own]).items()}
+        out.append(tuple((found | owned(s, own))[name] for name in names))
+    return out
+
+
+def owned(smiles: str, own: Mapping[str, Own]) -> dict[str, float]:
+    """Return a user's own properties of a molecule, or raise one line that shows it."""
+    if not own:
+        return {}
+    from rdkit import Chem
+
+    mol = Chem.MolFromSmiles(smiles)
+    found: dict[str, float] = {}
+    for name, function in own.items():
+        try:
+            answer = function(mol)
+        except Exception as error:
+            line = f"the objective {name!r} raised {type(error).__name__} for {smiles!r}: {error}"
+            raise EvaluationError(line) from error
+        try:
+            found[name] = float(answer)
+        except (TypeError, ValueError):
+            check.fail(name, "return a number", f"{type(answer).__name__} for {smiles!r}")
+        rule = "return a finite number that is not negative"
+        check.that(0 <= found[name] < float("inf"), name, rule, f"{found[name]:g} for {smiles!r}")
+    return found
 
 
 class Oracle:
@@ -108,21 +137,26 @@ class Oracle:
         names: The objectives.
         workers: Number of processes, started when first needed; 0 computes here.
         remembered: Most molecules whose objectives are kept, by canonical SMILES; the ones not asked for longest go.
+        own: A user's functions among them, by name.
     """
 
-    def __init__(self, names: Sequence[str], *, workers: int, remembered: int) -> None:
+    def __init__(
+        self, names: Sequence[str], *, workers: int, remembered: int, own: Mapping[str, Own] | None = None
+    ) -> None:
+        self.own = dict(own or {})
         self.names, self.workers, self.remembered = tuple(names), workers, remembered
         self.computed = 0
         self._known: OrderedDict[str, Scores] = OrderedDict()
         self._coming: dict[str, tuple[Future[list[Scores]], int]] = {}
-        self._crew = Crew(functools.partial(scored, names=self.names), workers) if workers else None
+        self._crew = Crew(functools.partial(scored, names=self.names, own=self.own), workers) if workers else None
         self._thread: ThreadPoolExecutor | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"names": self.names, "workers": self.workers, "remembered": self.remembered}
+        return {"names": self.names, "workers": self.workers, "remembered": self.remembered, "own": self.own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["names"], workers=state["workers"], remembered=state["remembered"])  # type: ignore[misc]
+        names = state.pop("names")
+        self.__init__(names, **state)  # type: ignore[misc]
 
     def begin(self, smiles: Sequence[str]) -> Callable[[], list[Scores]]:
         """Begin to score molecules, given by canonical SMILES; what is returned waits for all of them."""
@@ -132,7 +166,7 @@ class Oracle:
         missing = [s for s in dict.fromkeys(smiles) if s not in found and s not in self._coming]
         self.computed += len(missing)
         if self._crew is None:
-            fresh = dict(zip(missing, scored(missing, self.names), strict=True))
+            fresh = dict(zip(missing, scored(missing, self.names, self.own), strict=True))
             self._keep(fresh)
             found |= fresh
             return lambda: [found[s] for s in smiles]

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from paretokit.core import EvaluationProtocol, Objective, Scoring
 from paretokit.core import _check as check
+from paretokit.problems._named import function_name
 from paretokit.problems.design._design import CompositionalDesign
 from paretokit.problems.design._fragments import Vocabulary
 from paretokit.problems.design._molecule import Drawing, Molecule, canonical_smiles, drawn, written
-from paretokit.problems.design._molecule_scores import GAINS, Oracle, Scores
+from paretokit.problems.design._molecule_scores import GAINS, Oracle, Own, Scores
 from paretokit.problems.design._tree import TreeEnvironment
 from paretokit.problems.design._tree_rows import TreeRows
 
@@ -33,7 +34,8 @@ class Molecules(CompositionalDesign):
     ======  ==============================================================================================
 
     Args:
-        objectives: Names of the above.
+        objectives: Names of the above, and functions of your own that take an RDKit molecule and return a number, or
+            pairs of a name and a function. These too are maximized, finite, not negative, and about 1 at best.
         max_fragments: Most fragments N of a molecule.
         fragments: SMILES with attachment points ``[*:1]``, ``[*:2]`` and so on, where equal numbers are
             interchangeable; the 96 of this package for None.
@@ -59,35 +61,38 @@ class Molecules(CompositionalDesign):
     def __init__(
         self,
         *,
-        objectives: Sequence[str] = ("qed", "sa"),
+        objectives: Sequence[str | Own | tuple[str, Own]] = ("qed", "sa"),
         max_fragments: int = 9,
         fragments: Sequence[str] | None = None,
         workers: int = 0,
         remembered: int = 100_000,
     ) -> None:
-        names = (objectives,) if isinstance(objectives, str) else tuple(objectives)
+        names, own = named(objectives)
         check.whole(1, objectives=len(names), max_fragments=max_fragments)
         check.whole(0, workers=workers, remembered=remembered)
-        for name in names:
-            check.known(name, GAINS, kind="objective")
         check.that(len(set(names)) == len(names), "objectives", "be different", list(names))
         check.package("rdkit", extra="molecules")
         self.fragments = None if fragments is None else tuple(fragments)
         self.environment = self.trees = TreeEnvironment(Vocabulary.of(self.fragments), max_fragments)
         self.space = TreeRows(self.trees)
-        self.oracle = Oracle(names, workers=workers, remembered=remembered)
+        self.oracle = Oracle(names, workers=workers, remembered=remembered, own=own)
         self.objectives = tuple(Objective(name, "max") for name in names)
         m = len(names)
         scoring = Scoring(reference_point=(0.0,) * m, ideal=(1.0,) * m, nadir=(0.0,) * m)
         self.protocol = EvaluationProtocol(scoring=scoring)
 
-    def options(self) -> dict[str, Any]:
-        """Return what tells this problem from others of its class."""
+    def options(self) -> dict[str, Any] | None:
+        """Return what tells this problem from others of its class; None where functions of the user's are among it."""
+        if self.oracle.own:
+            return None
         return {
             "objectives": [o.name for o in self.objectives],
             "max_fragments": self.trees.max_fragments,
             "fragments": None if self.fragments is None else list(self.fragments),
         }
+
+    def _code(self) -> tuple[Any, ...]:
+        return tuple(self.oracle.own.values())
 
     def smiles(self, x: Tensor) -> list[str]:
         """Return the canonical SMILES of decision rows `[n, d]`."""
@@ -137,6 +142,25 @@ class Molecules(CompositionalDesign):
 
     def _score(self, x: Tensor) -> Tensor:
         return self._begin(x)()
+
+
+def named(
+    objectives: Sequence[str | Own | tuple[str, Own]] | str | Own,
+) -> tuple[tuple[str, ...], dict[str, Own]]:
+    """Return the names of objectives, and the functions among them by name."""
+    given = (objectives,) if isinstance(objectives, str) or callable(objectives) else tuple(objectives)
+    names, own = [], {}
+    for one in given:
+        if isinstance(one, str):
+            check.known(one, GAINS, kind="objective")
+            names.append(one)
+            continue
+        pair = one if isinstance(one, tuple) else (function_name(one), one)
+        fine = len(pair) == 2 and isinstance(pair[0], str) and callable(pair[1])
+        check.that(fine, "objectives", "be names, functions, or pairs of both", repr(one))
+        names.append(pair[0])
+        own[pair[0]] = pair[1]
+    return tuple(names), own
 
 
 def _tensor(scores: list[Scores], x: Tensor) -> Tensor:

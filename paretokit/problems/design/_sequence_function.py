@@ -11,6 +11,7 @@ from torch import Tensor
 
 from paretokit.core import EvaluationError, EvaluationProtocol, Objective, Scoring, objectives_of
 from paretokit.core import _check as check
+from paretokit.problems._named import function_name
 from paretokit.problems._workers import Crew, Outcome
 from paretokit.problems.design._sequences import SequenceProblem
 
@@ -176,5 +177,5 @@ def sequence_function(
         scoring=scoring,
         allowed=allowed,
         first=first,
-        name=name or getattr(function, "__name__", type(function).__name__),
+        name=name or function_name(function),
     )

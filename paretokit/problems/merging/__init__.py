@@ -43,4 +43,4 @@ _HOMES = {
 
 SUITES: dict[str, str] = {"merging-cnn-v1": "cnn", "merging-mlp-v1": "mlp", "merging-vit-v1": "vit"}
 
-__getattr__ = lazy_names(__name__, _HOMES)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -32,4 +32,4 @@ _HOMES = {
     "Table": "_tabular",
 }
 
-__getattr__ = lazy_names(__name__, _HOMES)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

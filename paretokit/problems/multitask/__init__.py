@@ -19,4 +19,4 @@ _HOMES = {"MultiTask": "_multitask", "TwoCurves": "_two_curves"}
 
 MULTITASK: dict[str, str] = {"multitask-curves-v1": "paretokit.problems.multitask._two_curves:TwoCurves"}
 
-__getattr__ = lazy_names(__name__, _HOMES)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from paretokit.solvers.gflownet._exact import Exact, exact
     from paretokit.solvers.gflownet._flow_matching import FlowMatching
     from paretokit.solvers.gflownet._gcgfn import GCGFN
+    from paretokit.solvers.gflownet._gflownet import GFlowNet
     from paretokit.solvers.gflownet._goals import Goals
     from paretokit.solvers.gflownet._metropolis_hastings import MetropolisHastings
     from paretokit.solvers.gflownet._mlp_policy import MLPPolicy
@@ -40,6 +41,7 @@ __all__ = [
     "DetailedBalance",
     "Exact",
     "FlowMatching",
+    "GFlowNet",
     "Goals",
     "MLPPolicy",
     "MOReinforce",
@@ -61,6 +63,7 @@ _HOMES = {
     "Exact": "_exact",
     "FlowMatching": "_flow_matching",
     "GCGFN": "_gcgfn",
+    "GFlowNet": "_gflownet",
     "Goals": "_goals",
     "MLPPolicy": "_mlp_policy",
     "MOGFN": "_mogfn",
@@ -79,4 +82,4 @@ _HOMES = {
     "exact": "_exact",
 }
 
-__getattr__ = lazy_names(__name__, _HOMES)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -48,8 +48,8 @@ class GCGFN(GFlowNet):
         partitions: Of the lattice of preferences under which the sampler is measured; 10, 5 or 4 for two, three or
             four objectives unless given.
 
-    Further attributes: see `GFlowNet`; the table of goals needs `iterations`. The front's `preference` column holds the
-    goals, scaled to sum to one.
+    Further attributes: see `pk.solvers.gflownet.GFlowNet`; the table of goals needs `iterations`. The front's
+    `preference` column holds the goals, scaled to sum to one.
 
     Cost: `batch_size` oracle calls an update, and the nearest of the table's rows to each object.
 

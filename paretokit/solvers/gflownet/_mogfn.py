@@ -41,7 +41,7 @@ class MOGFN(GFlowNet):
         partitions: Of the lattice of preferences under which the sampler is measured; 10, 5 or 4 for two, three or
             four objectives unless given.
 
-    Further attributes: see `GFlowNet`.
+    Further attributes: see `pk.solvers.gflownet.GFlowNet`.
 
     Cost: `batch_size` oracle calls an update; `n_samples` a measured preference every `evaluate_every` updates.
 

@@ -83,7 +83,7 @@ class OPGFN(GFlowNet):
         duplicates: Whether equal objects of a batch "share" one label and one place in the softmax, or each is one
             "apart" (as in the authors' code, which rewards what is sampled often).
 
-    Further attributes: see `GFlowNet`. `n_samples` is the number of objects of a measurement.
+    Further attributes: see `pk.solvers.gflownet.GFlowNet`. `n_samples` is the number of objects of a measurement.
 
     Source: Chen and Mauch (2024), ICLR; written from its mathematics.
     """

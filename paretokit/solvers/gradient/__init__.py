@@ -68,4 +68,4 @@ _HOMES = {
     "min_norm_weights": "_min_norm",
 }
 
-__getattr__ = lazy_names(__name__, _HOMES)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -48,4 +48,4 @@ _HOMES = {
     "exact_pareto_weights": "_exact_pareto",
 }
 
-__getattr__ = lazy_names(__name__, _HOMES)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

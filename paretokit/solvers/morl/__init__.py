@@ -29,4 +29,4 @@ _HOMES = {
     "TrustRegion": "_cpo",
 }
 
-__getattr__ = lazy_names(__name__, _HOMES)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -340,3 +340,46 @@ def test_rdkit_is_silent(capfd):
     with pytest.raises(InputError):
         properties("C1CC")
     assert capfd.readouterr() == ("", "")
+
+
+def rings(mol):
+    return mol.GetRingInfo().NumRings() / 10
+
+
+def test_properties_of_one_s_own_stand_beside_the_others():
+    problem = Molecules(objectives=("qed", rings, ("atoms", lambda mol: mol.GetNumAtoms() / 100)), max_fragments=3)
+    assert [o.name for o in problem.objectives] == ["qed", "rings", "atoms"]
+    x = problem.space.sample(8, Rng.from_seed(0))
+    mols = [Chem.MolFromSmiles(s) for s in problem.smiles(x)]
+    expected = torch.tensor([[rings(mol), mol.GetNumAtoms() / 100] for mol in mols], dtype=torch.float64)
+    assert torch.equal(problem.evaluate(x).values[:, 1:], expected)
+    assert torch.equal(problem.evaluate(x).values[:, 0], Molecules(max_fragments=3).evaluate(x).values[:, 0])
+    assert problem.protocol.scoring.reference_point == (0, 0, 0)
+    assert problem.recipe() is None
+    other = Molecules(objectives=("qed", rings, ("atoms", lambda mol: mol.GetNumAtoms() / 50)), max_fragments=3)
+    assert problem.fingerprint() != other.fingerprint()
+    assert Molecules(objectives=rings, max_fragments=2).evaluate(x[:, : x.shape[1] * 2 // 3]).values.shape == (8, 1)
+
+
+@pytest.mark.parametrize(
+    ("own", "error", "line"),
+    [
+        (lambda mol: float("nan"), InputError, "`own` must return a finite number that is not negative; got nan for '"),
+        (lambda mol: -1, InputError, "`own` must return a finite number that is not negative; got -1 for '"),
+        (lambda mol: "x", InputError, "`own` must return a number; got str for '"),
+        (lambda mol: 1 / 0, pk.core.EvaluationError, "the objective 'own' raised ZeroDivisionError for '.*': division"),
+    ],
+)
+def test_mistakes_of_one_s_own_properties_show_the_molecule(own, error, line):
+    problem = Molecules(objectives=[("own", own)], max_fragments=2)
+    with pytest.raises(error, match=line):
+        problem.evaluate(problem.space.sample(1, Rng.from_seed(0)))
+
+
+def test_objectives_are_names_functions_or_pairs():
+    with pytest.raises(InputError, match="`objectives` must be names, functions, or pairs of both; got 3"):
+        Molecules(objectives=("qed", 3))
+    with pytest.raises(
+        UnknownNameError, match=r"`objective` must be .* got 'qed,sa' \(several are a list: \[\"qed\", \"sa\"\]"
+    ):
+        Molecules(objectives="qed,sa")
