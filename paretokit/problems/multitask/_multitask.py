@@ -40,6 +40,8 @@ class MultiTask(Problem):
         test: Likewise, what `assess` measures; the validation data unless given.
         batch_size: Examples of a minibatch, drawn with replacement, the same for all networks.
         bound: Parameters are decided within [-bound, bound].
+        heads: Names of submodules that serve one loss each. Rules of gradients (MGDA, EPO, ...) then weigh the other
+            parameters, which are shared, and heads follow their own losses; unless given, all parameters are weighed.
         stacked: Whether many networks run as one program, else one after the other; unless given, all but convolutions
             on a CPU, which are faster alone.
 
@@ -63,6 +65,7 @@ class MultiTask(Problem):
         test: Data | None = None,
         batch_size: int = 64,
         bound: float = 10.0,
+        heads: Sequence[str] = (),
         stacked: bool | None = None,
     ) -> None:
         check.at_least(1, batch_size=batch_size)
@@ -83,6 +86,7 @@ class MultiTask(Problem):
             parameter.requires_grad = False
         self.dtype = next(module.parameters()).dtype
         self.loss_work = float(batch_size)
+        self.shared = self._trunk(tuple(heads)) if heads else None
         self._try()
 
     @property
@@ -153,6 +157,16 @@ class MultiTask(Problem):
 
     def _code(self) -> tuple[Any, ...]:
         return (*self.functions, type(self.module).forward)
+
+    def _trunk(self, heads: tuple[str, ...]) -> Tensor:
+        """Return which columns belong to no head, `[d]`."""
+        for head in heads:
+            check.known(head, [name for name, _ in self.module.named_modules() if name], kind="head")
+        shared = torch.ones(self.space.dim, dtype=torch.bool)
+        for s in self.space.slices:
+            shared[s.begin : s.end] = not s.name.startswith(tuple(f"{head}." for head in heads))
+        check.that(bool(shared[: self.space.n_parameters].any()), "heads", "leave parameters to share", list(heads))
+        return shared
 
     def _placed(self, part: Any) -> Any:
         placed = tuple(

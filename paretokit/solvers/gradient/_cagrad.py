@@ -78,15 +78,20 @@ def _on_face(c: Tensor, slope: Tensor, radius: Tensor) -> Callable[[Tensor], tup
     :math:`v_0` is the shortest affine combination, :math:`1^\top v_1 = 0` and :math:`v_0^\top C v_1 = 0`; so
     :math:`r^2 t^2 = v_0^\top C v_0 + t^2 v_1^\top C v_1` says t.
     """
-    most = c.diagonal(dim1=-2, dim2=-1).amax(-1)[..., None, None]
-    offset = torch.where(most > 0, most, 1.0)  # changes nothing where the sum is fixed
+    length = c.diagonal(dim1=-2, dim2=-1).unsqueeze(-2)
     right = torch.stack([torch.ones_like(slope), slope], -1)
 
     def norm(v: Tensor) -> Tensor:
         return (v * (c.unsqueeze(-3) @ v.unsqueeze(-1)).squeeze(-1)).sum(-1).clamp_min(0)
 
     def found(inside: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        ones, sloped = solved_on(c + offset, right, inside).unbind(-1)
+        least = torch.where(inside & (length > 0), length, torch.inf).amin(-1)[..., None, None]
+        offset = torch.where(torch.isfinite(least), least, 1.0)  # changes nothing where the sum is fixed
+        root = (length.clamp_min(0) + offset.squeeze(-1)).sqrt()
+        scaled = (c.unsqueeze(-3) + offset) / root.unsqueeze(-1) / root.unsqueeze(-2)
+        ones, sloped = (
+            solved_on(scaled, right.unsqueeze(-3) / root.unsqueeze(-1), inside) / root.unsqueeze(-1)
+        ).unbind(-1)
         total = ones.sum(-1, keepdim=True)
         least = ones / total
         tilted = ones * sloped.sum(-1, keepdim=True) / total - sloped

@@ -25,6 +25,7 @@ UNIFORM = 1e-4
 LISTED = 4
 """Largest number of losses for which all vertices are listed."""
 ROOM = 1e-9
+ZERO = 4e-15
 
 
 @final
@@ -161,8 +162,12 @@ def _best_vertex(aim: Tensor, bound: Tensor, length: Tensor) -> tuple[Tensor, Te
     right[..., -1, :] = 1
     u = solve(torch.cat([held, ones], -2), right).squeeze(-1)
     size = u.abs().amax(-1)
-    inside = ((u @ rows.mT) >= -ROOM * size.unsqueeze(-1)).all(-1) & torch.isfinite(size) & (size < 1 / ROOM)
-    w = torch.where(inside.unsqueeze(-1), u.clamp_min(0), 1.0) / length.unsqueeze(-2)
+    fine = torch.isfinite(size) & (size < 1 / ROOM) & (u >= -ZERO * size.unsqueeze(-1)).all(-1)
+    u = torch.where(fine.unsqueeze(-1), u, 1.0).clamp_min(0)
+    bounds = rows[..., m:, :]
+    slack, terms = u @ bounds.mT, u @ bounds.abs().mT
+    inside = fine & (slack >= -ROOM * terms - ZERO * size.unsqueeze(-1)).all(-1)
+    w = torch.where(inside.unsqueeze(-1), u, 1.0) / length.unsqueeze(-2)
     w = w / w.sum(-1, keepdim=True)
     worth = torch.where(inside, (w * aim.unsqueeze(-2)).sum(-1), -torch.inf)
     at = worth.argmax(-1, keepdim=True).unsqueeze(-1)

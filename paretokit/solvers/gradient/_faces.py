@@ -81,8 +81,8 @@ def solved_on(matrix: Tensor, right: Tensor, inside: Tensor, *, refine: bool = T
     """Return, for each face, the solutions `[*batch, F, m, k]` of the face's own rows and columns, zero elsewhere.
 
     Args:
-        matrix: Positive semidefinite `[*batch, m, m]`.
-        right: Right-hand sides `[*batch, m, k]`.
+        matrix: Positive semidefinite `[*batch, m, m]`, or one a face `[*batch, F, m, m]`.
+        right: Right-hand sides `[*batch, m, k]`, or `[*batch, F, m, k]`.
         inside: Faces `[*batch, F, m]`.
         refine: Whether to take the ridge of larger programs back.
 
@@ -92,8 +92,9 @@ def solved_on(matrix: Tensor, right: Tensor, inside: Tensor, *, refine: bool = T
     """
     one = torch.eye(inside.shape[-1], dtype=matrix.dtype, device=matrix.device)
     both = inside.unsqueeze(-1) & inside.unsqueeze(-2)
-    whole = torch.where(both, matrix.unsqueeze(-3), one)
-    wanted = torch.where(inside.unsqueeze(-1), right.unsqueeze(-3), 0.0)
+    matrix, right = (t if t.ndim == both.ndim else t.unsqueeze(-3) for t in (matrix, right))
+    whole = torch.where(both, matrix, one)
+    wanted = torch.where(inside.unsqueeze(-1), right, 0.0)
     if inside.shape[-1] <= MOST:
         return solve(whole, wanted)
     safe = whole + RIDGE * one

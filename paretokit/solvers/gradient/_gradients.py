@@ -97,8 +97,14 @@ def descent(
     rows = [torch.autograd.grad(values[:, k].sum(), x, retain_graph=k + 1 < m)[0] for k in range(m)]
     jacobian = torch.stack(rows, 1) * unit
     exact = jacobian.to(torch.float64)
-    w = aggregator.weights(exact @ exact.mT, losses=held, preference=preference, rng=order)
-    return held, (w.unsqueeze(1) @ exact).squeeze(1).to(x)
+    whole = exact
+    if problem.shared is not None:
+        whole = exact[..., problem.shared.to(x.device).nonzero().flatten()]
+    w = aggregator.weights(whole @ whole.mT, losses=held, preference=preference, rng=order)
+    direction = (w.unsqueeze(1) @ exact).squeeze(1)
+    if problem.shared is not None:
+        direction = torch.where(problem.shared.to(x.device), direction, exact.sum(1))
+    return held, direction.to(x)
 
 
 def influenced(problem: Problem, x: Tensor, rng: Rng) -> None:

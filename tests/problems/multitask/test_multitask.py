@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import paretokit as pk
-from paretokit.core import InputError, ParetoError, Rng, ShapeError
+from paretokit.core import InputError, ParetoError, Rng, ShapeError, UnknownNameError
 from paretokit.indicators import igd_plus
 from paretokit.problems import MultiTask
 from paretokit.testing import check_problem
@@ -152,6 +152,24 @@ def test_networks_come_near_the_mixtures_of_curves():
     assert math.isclose(curves.distance, float((due[0] - due[-1]).abs()[0]), rel_tol=1e-12)
 
 
+def test_rules_weigh_what_is_shared_and_heads_follow_their_losses():
+    made = problem(heads=("left", "right"))
+    x = made.space.sample(1, Rng.from_seed(1), dtype=torch.float32)
+    solver = pk.solvers.GradientDescent(
+        aggregator="MGDA", preferences=1, optimizer="sgd", decay="none", learning_rate=0.1, steps=5
+    )
+    state = solver.step(made, solver.init(made, Rng.from_seed(0), initial=x))
+    at = x.clone().requires_grad_()
+    values = made.losses(at, Rng.from_seed(0).child("step", 0).child("losses"))
+    j = torch.stack([torch.autograd.grad(values[:, k].sum(), at, retain_graph=True)[0][0] for k in range(2)]).double()
+    trunk = made.shared
+    assert int((~trunk).sum()) == 6 + 24
+    d = pk.solvers.gradient.MGDA().direction(j[:, trunk])
+    moved = (x - state.x)[0].double() / 0.1
+    torch.testing.assert_close(moved[trunk], d, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(moved[~trunk], j[:, ~trunk].sum(0), rtol=1e-4, atol=1e-6)
+
+
 LINE = nn.Linear(3, 1)
 
 
@@ -205,6 +223,12 @@ def square(outputs, targets):
             lambda: problem(validation=[torch.ones(4, 3)]),
             InputError,
             "`validation` must be inputs and targets",
+        ),
+        (lambda: problem(heads=("up",)), UnknownNameError, "`head` must be a known name; got 'up'"),
+        (
+            lambda: problem(heads=("left", "right", "trunk")),
+            InputError,
+            "`heads` must leave parameters to share",
         ),
         (lambda: problem(batch_size=0), InputError, "`batch_size` must be at least 1; got 0"),
         (lambda: pk.problems.TwoCurves(hidden=0), InputError, "`hidden` must be at least 1; got 0"),

@@ -5,6 +5,7 @@ import math
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from linear_programs import program
 
 from paretokit.core import Rng
 from paretokit.solvers.gradient import (
@@ -14,6 +15,7 @@ from paretokit.solvers.gradient import (
     NashMTL,
     PCGrad,
     dual_cone_weights,
+    exact_pareto_weights,
     min_norm_weights,
 )
 
@@ -159,3 +161,26 @@ def test_surgery_is_that_of_gradients(j, seed):
         found = found + g
     close = (PCGrad().direction(j, rng=rng) - found).norm()
     assert close <= 1e-6 * j.norm(dim=1).sum() * 10 ** max(0, m - 3)
+
+
+@settings(max_examples=100, deadline=None)
+@given(jacobians(most=4), st.booleans())
+def test_exact_pareto_weights_meet_their_conditions(j, on_ray):
+    m, rng = len(j), Rng.from_seed(len(j))
+    r = rng.child("r").uniform(m) + 0.1
+    r = r / r.sum()
+    losses = 1 / r if on_ray else rng.child("l").uniform(m) + 0.05
+    c = j @ j.T
+    w = exact_pareto_weights(c, losses, r)
+    assert (w >= 0).all()
+    assert math.isclose(float(w.sum()), 1.0)
+    if not c.any() or m == 1:
+        return
+    length = j.norm(dim=1)
+    aim, left, right = program(c / length.max() ** 2, losses, m * r)
+    if on_ray:  # where the losses are, to rounding, the last condition says nothing
+        left, right = left[:m], right[:m]
+    rows = left - right.unsqueeze(1)  # the weights' sum is one
+    assert small(-(rows @ w), rows.abs().amax(1) / length.max() * (w * length).sum() + rows.abs() @ w)
+    safe = min_norm_weights(c)  # meets all conditions
+    assert aim @ w >= aim @ safe - 1e-6 * (aim.abs() @ safe)
