@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from paretokit.core._errors import InputError, MissingPackageError, ShapeError, UnknownNameError
-from paretokit.core._kinds import Kind, wrong
+from paretokit.core._kinds import Kind, kinds_of, kinds_of_arguments, wrong
 
 SHOWN = 60  # most characters of a value of the wrong kind
 
@@ -44,16 +44,28 @@ def fields(record: Any) -> None:
 
     `True` is no number, 3.0 is no whole number, NaN is none at all. Every record of options begins with it.
     """
-    found = wrong(record)
+    kinds = kinds_of(type(record))
+    _kinds_hold({name: getattr(record, name) for name in kinds}, kinds)
+
+
+def arguments(function: Callable[..., Any], given: Mapping[str, Any]) -> None:
+    """Raise `InputError` for the first argument of another kind than a function's annotation says.
+
+    A constructor that is no dataclass begins with ``check.arguments(Class.__init__, locals())``.
+    """
+    _kinds_hold(given, kinds_of_arguments(function))
+
+
+def _kinds_hold(values: Mapping[str, Any], kinds: Mapping[str, tuple[Kind, ...]]) -> None:
+    found = wrong(values, kinds)
     if found is not None:
-        name, kinds = found
-        value = getattr(record, name)
-        text = " ".join(repr(value).split())
-        words = [kind.words for kind in kinds]
-        rule = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
-        choices = [str(choice) for kind in kinds for choice in kind.choices]
+        name, allowed = found
+        text = " ".join(repr(values[name]).split())
         text = text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
-        fail(name, f"be {rule}", text, nearest(str(value), choices))
+        words = [kind.words for kind in allowed]
+        rule = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+        choices = [str(choice) for kind in allowed for choice in kind.choices]
+        fail(name, f"be {rule}", text, nearest(str(values[name]), choices))
 
 
 def number(**named: Any) -> None:

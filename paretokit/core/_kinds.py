@@ -8,7 +8,7 @@ import numbers
 import sys
 import types
 import typing
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Union
 
@@ -85,26 +85,37 @@ def _kind(annotation: Any) -> Kind | None:
     return None if made is object else Kind(made)
 
 
+def _kinds(annotation: object, module: Mapping[str, Any]) -> tuple[Kind, ...]:
+    """Return the kinds of an annotation as it is written in a module; none where it lets anything through."""
+    try:
+        hint = eval(str(annotation), dict(module))
+    except NameError:  # imported for type checkers only
+        return ()
+    members = typing.get_args(hint) if typing.get_origin(hint) in (Union, types.UnionType) else (hint,)
+    kinds = [_kind(member) for member in members]
+    return tuple(kind for kind in kinds if kind is not None) if all(kinds) else ()
+
+
 def kinds_of(record: type) -> dict[str, tuple[Kind, ...]]:
     """Return what the fields of a dataclass let through by name; nothing where that is anything."""
     out: dict[str, tuple[Kind, ...]] = {}
     for field in dataclasses.fields(record):
         owner = next(c for c in record.__mro__ if field.name in inspect.get_annotations(c))
-        try:
-            hint = eval(str(field.type), dict(vars(sys.modules[owner.__module__])))
-        except NameError:  # imported for type checkers only
-            continue
-        members = typing.get_args(hint) if typing.get_origin(hint) in (Union, types.UnionType) else (hint,)
-        kinds = [_kind(member) for member in members]
-        if all(kind is not None for kind in kinds):
-            out[field.name] = tuple(kind for kind in kinds if kind is not None)
-    return out
+        if field.init:
+            out[field.name] = _kinds(field.type, vars(sys.modules[owner.__module__]))
+    return {name: kinds for name, kinds in out.items() if kinds}
 
 
-def wrong(record: Any) -> tuple[str, tuple[Kind, ...]] | None:
-    """Return the first field whose value is of none of its annotation's kinds, with these, else None."""
-    for name, kinds in kinds_of(type(record)).items():
-        value = getattr(record, name)
-        if not any(kind.holds(value) for kind in kinds):
-            return name, kinds
+def kinds_of_arguments(function: Callable[..., Any]) -> dict[str, tuple[Kind, ...]]:
+    """Return the same of a function's arguments."""
+    module = vars(sys.modules[function.__module__])
+    found = {name: _kinds(hint, module) for name, hint in inspect.get_annotations(function).items() if name != "return"}
+    return {name: kinds for name, kinds in found.items() if kinds}
+
+
+def wrong(values: Mapping[str, Any], kinds: Mapping[str, tuple[Kind, ...]]) -> tuple[str, tuple[Kind, ...]] | None:
+    """Return the first name whose value is of none of its kinds, with these, else None."""
+    for name, allowed in kinds.items():
+        if not any(kind.holds(values[name]) for kind in allowed):
+            return name, allowed
     return None

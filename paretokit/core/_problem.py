@@ -88,6 +88,10 @@ class Problem(ABC):
     _observer: Observer | None = None
     _solving: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse options of another kind than their annotation says, where the problem is a dataclass."""
+        check.fields(self)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.describe()}>"
 

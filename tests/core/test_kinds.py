@@ -98,3 +98,23 @@ def test_rooms_list_their_names_and_problems_say_what_they_are():
     words = pk.problems.CompositionalDesign.sequences("AB", 1, lambda w: 1.0, max_length=3)
     assert words.name == "function"
     assert repr(words) == "<SequenceFunction function: 3 variables, 0 constraints; max f1>"
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (lambda: pk.problems.Ehrlich(span="wide"), "`span` must be a whole number or None; got 'wide'"),
+        (lambda: pk.problems.HyperGrid(edge_stops="no"), "`edge_stops` must be True or False; got 'no'"),
+        (lambda: pk.problems.HyperGrid(side=8.5), "`side` must be a whole number; got 8.5"),
+        (lambda: pk.problems.NGrams(ngrams=3), "`ngrams` must be a list of text; got 3"),
+        (lambda: pk.problems.make("nas-cell-v1", seed="a"), "`seed` must be a whole number; got 'a'"),
+        (lambda: pk.problems.make("c1dtlz3-v1", radius="a"), "`radius` must be a number or None; got 'a'"),
+        (lambda: pk.problems.make("re91-v1", uncertain="a"), "`uncertain` must be True or False; got 'a'"),
+        (lambda: pk.problems.MORL("four-room-v0", discount="a"), "`discount` must be a number or None; got 'a'"),
+        (lambda: pk.problems.MORL("four-room-v0", policy="mlp"), "`policy` must be an Architecture; got 'mlp'"),
+    ],
+)
+def test_problems_check_theirs(call, line):
+    with pytest.raises(InputError) as caught:
+        call()
+    assert str(caught.value) == line

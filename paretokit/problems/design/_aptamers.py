@@ -120,13 +120,14 @@ class Aptamers(SequenceProblem):
         scales: Mapping[str, float] | None = None,
         workers: int = 1,
     ) -> None:
+        check.arguments(Aptamers.__init__, locals())
         check.one_of(tuple(LETTERS), kind=kind)
         check.package("RNA", extra="aptamers")
         super().__init__(alphabet=LETTERS[kind], min_length=min_length, max_length=max_length)
         names = (objectives,) if isinstance(objectives, str) else tuple(objectives)
         check.whole(1, objectives=len(names), workers=workers)
         for name in names:
-            check.known(name, MEASURES, kind="objective")
+            check.known(name, MEASURES, kind="objectives")
         check.that(len(set(names)) == len(names), "objectives", "be different", list(names))
         usual = {"energy": 60.0, "pairs": max_length / 2, "stems": 8.0}
         given = dict(scales or {})

@@ -57,10 +57,11 @@ class ArchitectureTable(CompositionalDesign):
     light = True
 
     def __init__(self, *, objectives: Sequence[str] = ("accuracy", "lightness"), seed: int = 0) -> None:
+        check.arguments(ArchitectureTable.__init__, locals())
         names = (objectives,) if isinstance(objectives, str) else tuple(objectives)
         check.at_least(1, objectives=len(names))
         for name in names:
-            check.known(name, NAMES, kind="objective")
+            check.known(name, NAMES, kind="objectives")
         check.that(len(set(names)) == len(names), "objectives", "be different", list(names))
         self.seed = seed
         self.objectives = tuple(Objective(name, "max") for name in names)

@@ -96,6 +96,7 @@ class Ehrlich(SequenceProblem):
         alphabet: str = AMINO,
         seed: int = 0,
     ) -> None:
+        check.arguments(Ehrlich.__init__, locals())
         m, c, k, v = n_objectives, n_motifs, motif_length, len(alphabet)
         check.whole(1, n_objectives=m, n_motifs=c)
         check.whole(2, motif_length=k)

@@ -197,10 +197,11 @@ class HyperGrid(CompositionalDesign):
         dim: int = 2,
         edge_stops: bool = True,
     ) -> None:
+        check.arguments(HyperGrid.__init__, locals())
         names = (objectives,) if isinstance(objectives, str) else tuple(objectives)
         check.at_least(1, objectives=len(names))
         for name in names:
-            check.known(name, FUNCTIONS, kind="objective")
+            check.known(name, FUNCTIONS, kind="objectives")
         check.that(len(set(names)) == len(names), "objectives", "be different", list(names))
         check.whole(3, side=side)
         check.whole(2, dim=dim)

@@ -152,7 +152,7 @@ def named(
     names, own = [], {}
     for one in given:
         if isinstance(one, str):
-            check.known(one, GAINS, kind="objective")
+            check.known(one, GAINS, kind="objectives")
             names.append(one)
             continue
         pair = one if isinstance(one, tuple) else (function_name(one), one)

@@ -56,6 +56,7 @@ class NGrams(SequenceProblem):
         divisor: float = 18,
         alphabet: str = AMINO,
     ) -> None:
+        check.arguments(NGrams.__init__, locals())
         super().__init__(alphabet=alphabet, min_length=min_length, max_length=max_length)
         self.ngrams = (ngrams,) if isinstance(ngrams, str) else tuple(ngrams)
         check.at_least(1, ngrams=len(self.ngrams))

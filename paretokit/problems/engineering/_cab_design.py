@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from paretokit.core import Evaluation, Objective, Rng
+from paretokit.core import _check as check
 from paretokit.problems.engineering._design import EngineeringProblem, space_of
 from paretokit.problems.engineering._side_impact import VARIABLES
 
@@ -54,6 +55,7 @@ class RE91(EngineeringProblem):
     space = space_of(VARIABLES)
 
     def __post_init__(self) -> None:
+        check.fields(self)
         object.__setattr__(self, "deterministic", not self.uncertain)
 
     def _evaluate(self, x: Tensor, rng: Rng) -> Evaluation:

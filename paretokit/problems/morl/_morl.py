@@ -83,6 +83,7 @@ class MORL(Problem):
     def __post_init__(self) -> None:
         if isinstance(self.policy, Mapping):
             object.__setattr__(self, "policy", architecture_of(self.policy))
+        check.fields(self)
         if self.reference_point is not None:
             m = self.env.n_objectives
             point = check.point("reference_point", self.reference_point, m)

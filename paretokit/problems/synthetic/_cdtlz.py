@@ -99,6 +99,7 @@ class C1DTLZ3(ConstrainedDTLZ):
     _outer = 81.0
 
     def __post_init__(self) -> None:
+        check.fields(self)
         m = self.n_objectives
         radius = (9.0 if m < 5 else 12.5 if m < 10 else 15.0) if self.radius is None else self.radius
         check.that(radius > 4, "radius", "exceed the shell's inner radius 4", radius)

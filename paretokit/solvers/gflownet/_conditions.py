@@ -70,7 +70,10 @@ class Temperature:
         if isinstance(given, Mapping):
             check.options(given, [f.name for f in dataclasses.fields(Temperature)], owner="Temperature")
             return Temperature(**given)
-        return given if isinstance(given, Temperature) else Temperature(value=float(given))
+        if isinstance(given, Temperature):
+            return given
+        check.positive(temperature=given)
+        return Temperature(value=float(given))
 
     @property
     def size(self) -> int:

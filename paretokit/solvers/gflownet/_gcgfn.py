@@ -19,6 +19,7 @@ from paretokit.solvers.gflownet._gflownet import GFlowNet, GFlowNetState, Reques
 from paretokit.solvers.gflownet._goals import Goals, cosine, focus_log_reward, goal_table, nearest_row, unit
 from paretokit.solvers.gflownet._mogfn import PARTITIONS
 from paretokit.solvers.gflownet._replay import Replay
+from paretokit.solvers.gflownet._rewards import note_scales
 
 
 @final
@@ -130,6 +131,8 @@ class GCGFN(GFlowNet):
 
     def learned(self, problem: CompositionalDesign, state: GFlowNetState, request: Request, gains: Tensor) -> None:
         """Count which goals were asked for and which were met, in the middle phase."""
+        if state.steps == 0:
+            note_scales(gains, problem.objectives)
         gains = torch.where(torch.isfinite(gains).all(-1, keepdim=True), gains, 0)
         state.extra["focus"] = (cosine(gains, request.weights) >= self.cone).to(torch.float64).mean()
         if self.drawn.sampler != "table" or not self.drawn.begin <= self._progress(state) < self.drawn.end:

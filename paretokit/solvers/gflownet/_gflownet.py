@@ -25,6 +25,7 @@ from paretokit.solvers.gflownet._policies import policy_of
 from paretokit.solvers.gflownet._policy import PolicyNetwork
 from paretokit.solvers.gflownet._replay import Memory, Replay
 from paretokit.solvers.gflownet._sampler import retrace
+from paretokit.solvers.gflownet._start import check_start
 from paretokit.solvers.gflownet._trajectories import Trajectories
 
 CHUNK = 2048  # most objects rolled out at once when a sampler is measured; more would only need more memory
@@ -381,9 +382,3 @@ def check_finite(name: str, value: float, update: int) -> None:
     if not math.isfinite(value):
         hint = "a smaller `learning_rate` or `temperature` helps, or objectives of about [0, 1]"
         raise ParetoError(f"the {name} of update {update} is {value}; {hint}")
-
-
-def check_start(problem: CompositionalDesign) -> None:
-    """Raise `InputError` unless the empty object has a legal action."""
-    legal = problem.environment.mask(problem.environment.start(1, problem.device))
-    check.that(bool(legal.any()), "environment", "allow an action at the start", "a mask without any", problem.name)

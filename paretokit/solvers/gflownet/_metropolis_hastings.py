@@ -13,9 +13,10 @@ from paretokit.core import _check as check
 from paretokit.indicators import simplex_lattice
 from paretokit.problems.design._design import CompositionalDesign
 from paretokit.problems.design._environment import NOTHING, DesignEnvironment
-from paretokit.solvers.gflownet._gflownet import check_start, design_of
+from paretokit.solvers.gflownet._gflownet import design_of
 from paretokit.solvers.gflownet._mogfn import PARTITIONS
 from paretokit.solvers.gflownet._rewards import SCALARIZATIONS, Scalarization, log_reward
+from paretokit.solvers.gflownet._start import check_start
 
 
 @dataclass(frozen=True)

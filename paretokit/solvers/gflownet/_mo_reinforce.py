@@ -17,12 +17,13 @@ from paretokit.nn import Adam, AdamState, clipped
 from paretokit.problems.design._design import CompositionalDesign
 from paretokit.solvers.gflownet._conditions import Preferences
 from paretokit.solvers.gflownet._engine import Engine, engine_of
-from paretokit.solvers.gflownet._gflownet import CHUNK, check_finite, check_start, design_of
+from paretokit.solvers.gflownet._gflownet import CHUNK, check_finite, design_of
 from paretokit.solvers.gflownet._mlp_policy import MLPPolicy
 from paretokit.solvers.gflownet._mogfn import PARTITIONS
 from paretokit.solvers.gflownet._policies import policy_of
 from paretokit.solvers.gflownet._policy import PolicyNetwork
 from paretokit.solvers.gflownet._rewards import SCALARIZATIONS, Scalarization, log_reward
+from paretokit.solvers.gflownet._start import check_start
 
 
 def policy_gradient_loss(log_p: Tensor, reward: Tensor, *, group: int, entropy: float = 0.0) -> Tensor:

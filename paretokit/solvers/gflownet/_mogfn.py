@@ -16,7 +16,7 @@ from paretokit.problems.design._design import CompositionalDesign
 from paretokit.solvers.gflownet._conditions import Preferences, Temperature
 from paretokit.solvers.gflownet._criterion import Criterion, Flows
 from paretokit.solvers.gflownet._gflownet import GFlowNet, GFlowNetState, Request, design_of
-from paretokit.solvers.gflownet._rewards import SCALARIZATIONS, Scalarization, log_reward
+from paretokit.solvers.gflownet._rewards import SCALARIZATIONS, Scalarization, log_reward, note_scales
 
 PARTITIONS = {1: 1, 2: 10, 3: 5, 4: 4}  # of the measured lattice by objectives: 1, 11, 21 and 35 preferences
 
@@ -100,6 +100,11 @@ class MOGFN(GFlowNet):
         _, temperature = self.drawn
         beta = torch.full((len(weights),), temperature.value, dtype=torch.float64)
         return self.request(weights.to("cpu", torch.float64), beta, device)
+
+    def learned(self, problem: CompositionalDesign, state: GFlowNetState, request: Request, gains: Tensor) -> None:
+        """Warn of objectives of very different scales in the first batch."""
+        if state.steps == 0:
+            note_scales(gains, problem.objectives)
 
     def loss(self, flows: Flows, request: Request, gains: Tensor) -> Tensor:
         """Return the criterion's loss for the scalarized rewards."""

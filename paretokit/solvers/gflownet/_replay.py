@@ -36,7 +36,9 @@ class Replay:
     def __post_init__(self) -> None:
         check.fields(self)
         check.at_least(1, capacity=self.capacity, warmup=self.warmup, front=self.front)
-        check.probability(share=self.share, pareto=self.pareto, share_and_pareto=self.share + self.pareto)
+        check.probability(share=self.share, pareto=self.pareto)
+        rule = "be at most 1 together with `pareto`"
+        check.that(self.share + self.pareto <= 1, "share", rule, f"{self.share} and {self.pareto}")
 
 
 @dataclass

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from paretokit.core import Objective, ParetoWarning
 from paretokit.core import _check as check
 from paretokit.scalarization import tchebycheff, weighted_log_sum, weighted_sum
 
 Scalarization = Literal["weighted_sum", "weighted_log_sum", "tchebycheff"]
+UNLIKE = 100.0  # how many times an objective may be another in a first batch before a warning
 SCALARIZATIONS = ("weighted_sum", "weighted_log_sum", "tchebycheff")
 
 
@@ -53,3 +57,15 @@ def log_reward(
         distance = tchebycheff(-gains, weights=weights, utopian=-torch.ones_like(gains[0]), rowwise=True)
         log_r = (1 - distance).clamp_min(floor).log()
     return (beta * log_r).clamp_min(lowest)
+
+
+def note_scales(gains: Tensor, objectives: Sequence[Objective]) -> None:
+    """Warn where the best gains `[n, m]` of a first batch differ so much that a scalarized reward sees one alone."""
+    best = torch.where(torch.isfinite(gains), gains, 0).amax(0)
+    if not len(gains) or float(best.amin()) <= 0 or float(best.amax()) <= UNLIKE * float(best.amin()):
+        return
+    low, high = int(best.argmin()), int(best.argmax())
+    names = [objective.name for objective in objectives]
+    line = f"{names[high]!r} is up to {float(best[high]):.3g}, {names[low]!r} to {float(best[low]):.3g}"
+    hint = "rewards hardly see the latter (scale them, or give `ideal` and `nadir`)"
+    warnings.warn(f"in the first batch {line}: {hint}", ParetoWarning, stacklevel=2)

@@ -107,7 +107,7 @@ def test_missing_package_names_its_install_command(monkeypatch):
     [
         ({"kind": "xna"}, InputError, r"`kind` must be one of \['dna', 'rna'\]; got 'xna'"),
         ({"objectives": ()}, InputError, "`objectives` must be at least 1; got 0"),
-        ({"objectives": ("energy", "pair")}, UnknownNameError, "`objective` must be a known name; got 'pair' .*pairs"),
+        ({"objectives": ("energy", "pair")}, UnknownNameError, "`objectives` must be a known name; got 'pair' .*pairs"),
         ({"objectives": ("pairs", "pairs")}, InputError, "`objectives` must be different"),
         ({"scales": {"pears": 1}}, UnknownNameError, "scales has no option 'pears'; did you mean 'pairs'?"),
         ({"scales": {"pairs": 0}}, InputError, "`scales_pairs` must be positive; got 0"),

@@ -111,7 +111,7 @@ def test_seeds_change_accuracy_only():
         (
             {"objectives": ("accuracy", "sped")},
             UnknownNameError,
-            "`objective` must be a known name; got 'sped' .*speed",
+            "`objectives` must be a known name; got 'sped' .*speed",
         ),
         ({"objectives": ("speed", "speed")}, InputError, "`objectives` must be different"),
     ],

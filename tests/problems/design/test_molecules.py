@@ -297,7 +297,7 @@ def test_evolution_finds_better_molecules():
 @pytest.mark.parametrize(
     ("options", "error", "line"),
     [
-        ({"objectives": ("qed", "seh")}, UnknownNameError, r"`objective` must be a known name; got 'seh'"),
+        ({"objectives": ("qed", "seh")}, UnknownNameError, r"`objectives` must be a known name; got 'seh'"),
         ({"objectives": "qde"}, UnknownNameError, r"got 'qde' \(did you mean 'qed'\?\)"),
         ({"objectives": ("qed", "qed")}, InputError, r"`objectives` must be different; got \['qed', 'qed'\]"),
         ({"objectives": ()}, InputError, "`objectives` must be at least 1; got 0"),
@@ -380,6 +380,6 @@ def test_objectives_are_names_functions_or_pairs():
     with pytest.raises(InputError, match="`objectives` must be names, functions, or pairs of both; got 3"):
         Molecules(objectives=("qed", 3))
     with pytest.raises(
-        UnknownNameError, match=r"`objective` must be .* got 'qed,sa' \(several are a list: \[\"qed\", \"sa\"\]"
+        UnknownNameError, match=r"`objectives` must be .* got 'qed,sa' \(several are a list: \[\"qed\", \"sa\"\]"
     ):
         Molecules(objectives="qed,sa")

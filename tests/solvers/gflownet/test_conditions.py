@@ -116,7 +116,7 @@ def test_requests_of_one_step_differ_from_those_of_the_next():
         ),
         (lambda: MOGFN(preferences={"alpa": 1.0}), UnknownNameError, "Preferences has no option 'alpa'; did you mean"),
         (lambda: MOGFN(temperature={"drawn": "gamma"}), UnknownNameError, "Temperature has no option 'drawn'"),
-        (lambda: MOGFN(temperature=0.0), InputError, "`value` must be positive; got 0.0"),
+        (lambda: MOGFN(temperature=0.0), InputError, "`temperature` must be positive; got 0.0"),
     ],
 )
 def test_bad_options_are_refused(call, error, line):

@@ -102,7 +102,7 @@ def test_replayed_objects_take_the_places_at_the_end_of_the_batch(share):
     ("options", "line"),
     [
         ({"share": 1.2}, r"`share` must lie in \[0, 1\]; got 1.2"),
-        ({"share": 0.8, "pareto": 0.3}, r"`share_and_pareto` must lie in \[0, 1\]; got 1.1"),
+        ({"share": 0.8, "pareto": 0.3}, r"`share` must be at most 1 together with `pareto`; got 0.8 and 0.3"),
         ({"capacity": 0}, "`capacity` must be at least 1; got 0"),
         ({"warmup": 0}, "`warmup` must be at least 1; got 0"),
     ],
