@@ -23,6 +23,16 @@ from paretokit.indicators import (
 from paretokit.problems.merging import ModelMerging
 from paretokit.solvers import MOEAD, NSGA2, PreferenceMerging, RandomSearch, SurrogateMerging
 
+NARROW = {
+    "width": 128,
+    "train": 1500,
+    "styled": 600,
+    "pretraining_steps": 140,
+    "pretraining_rate": 2e-3,
+    "finetuning_rate": 4e-4,
+}
+"""Sizes of the suite that "mlp-narrow" is: 117 thousand weights, for 1.5 million of "mlp"."""
+
 STEPS = {2: 50, 3: 40, 8: 30}
 RATE = 2e-2  # twenty times AdaMerging's, for a tenth of its steps or less
 BATCH = 16  # images a task and step
@@ -84,7 +94,9 @@ METHODS: Mapping[str, Method] = {
 @lru_cache(maxsize=2)
 def problem_of(encoder: str, tasks: int, layers: str, seed: int) -> ModelMerging:
     """Return the suite of which one half of the test images is unlabeled, and the other half the test."""
-    made = pk.problems.make(f"merging-{encoder}-v1", tasks=tasks, seed=seed, protocol="split", layers=layers)
+    name, _, narrow = encoder.partition("-")
+    given = {"tasks": tasks, "seed": seed, "layers": layers, "size": NARROW if narrow else None}
+    made = pk.problems.make(f"merging-{name}-v1", protocol="split", **given)
     assert isinstance(made, ModelMerging)
     return made
 
@@ -107,9 +119,10 @@ def run(encoder: str, tasks: int, method: str, seed: int) -> dict[str, Any]:
         initial = asked.to(problem.dtype).unsqueeze(1).expand(-1, layers, -1).reshape(len(asked), layers * vectors)
     if method == "soups":
         assert initial is not None
-        front = Front.of(problem, initial, problem.evaluate(initial))
+        measured = problem.evaluate(initial)
+        front = Front.of(problem, initial, measured)
         assert front.x is not None
-        held_out, cost = problem.assess(front.x)[0], Cost(evaluations=len(asked))
+        held_out, cost = problem.assess(front.x)[0], Cost(evaluations=len(asked), work=measured.total_work)
     else:
         budget = None if solver.finishes else pk.Budget(work=work_of(problem))
         result = pk.solve(problem, solver, budget=budget, seed=seed, progress=False, initial=initial)
