@@ -212,7 +212,7 @@ def test_configurations_survive_json(name):
         (lambda: AlignedMTL(scale="mean"), "`scale` must be one of"),
         (lambda: CAGrad(c=-1.0), "`c` must be at least 0 and finite; got -1.0"),
         (lambda: SmoothTchebycheff(mu=0.0), "`mu` must be positive and finite; got 0.0"),
-        (lambda: Tchebycheff(utopian=(math.nan, 0.0)), "`utopian` must be finite"),
+        (lambda: Tchebycheff(utopian=(math.nan, 0.0)), "`utopian` must be (finite|a list of numbers)"),
         (lambda: PCGrad(order=(0, 0)), r"`order` must name every loss once, from 0; got \[0, 0\]"),
         (lambda: EPO(tolerance=0.0), "`tolerance` must be positive; got 0.0"),
         (lambda: ParetoMTL(slack=-1.0), "`slack` must be at least 0"),
