@@ -87,8 +87,13 @@ def _kind(annotation: Any) -> Kind | None:
 
 def _kinds(annotation: object, module: Mapping[str, Any]) -> tuple[Kind, ...]:
     """Return the kinds of an annotation as it is written in a module; none where it lets anything through."""
+
+    def holder() -> None:
+        """Have an annotation."""
+
+    holder.__annotations__ = {"hint": annotation}
     try:
-        hint = eval(str(annotation), dict(module))
+        hint = typing.get_type_hints(holder, dict(module))["hint"]
     except NameError:  # imported for type checkers only
         return ()
     members = typing.get_args(hint) if typing.get_origin(hint) in (Union, types.UnionType) else (hint,)
