@@ -13,6 +13,7 @@ from paretokit.core import _check as check
 from paretokit.core._text import number
 from paretokit.indicators import larger_is_better, score_many, score_names
 from paretokit.run import Budget, Result, solve_many
+from paretokit.run._solve import seeds_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,7 +172,7 @@ def compare(
         check.known(name, score_names(), kind="indicator")
     for solver in named.values():
         solver.check(problem)
-    chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+    chosen = seeds_of(seeds)
     results = {}
     for name, solver in named.items():
         folder = Path(checkpoint) / name if checkpoint is not None and solver.resume_note == "exact" else None

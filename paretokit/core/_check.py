@@ -125,6 +125,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def known(name: str, choices: Iterable[str], *, kind: str) -> None:
     """Raise `UnknownNameError` with the nearest names unless `name` is among `choices`."""
     choices = sorted(choices)
+    that(isinstance(name, str), kind, "be a name", repr(name))
     if name not in choices:
         parts = [part.strip(" []'\"") for part in name.split(",")]
         many = f"several are a list: {parts}".replace("'", '"') if len(parts) > 1 and set(parts) <= set(choices) else ""

@@ -121,6 +121,6 @@ def kinds_of_arguments(function: Callable[..., Any]) -> dict[str, tuple[Kind, ..
 def wrong(values: Mapping[str, Any], kinds: Mapping[str, tuple[Kind, ...]]) -> tuple[str, tuple[Kind, ...]] | None:
     """Return the first name whose value is of none of its kinds, with these, else None."""
     for name, allowed in kinds.items():
-        if not any(kind.holds(values[name]) for kind in allowed):
+        if name in values and not any(kind.holds(values[name]) for kind in allowed):
             return name, allowed
     return None

@@ -46,9 +46,14 @@ def objectives_of(
     objectives: int | Sequence[Objective | str], senses: Sequence[Sense] | None = None
 ) -> tuple[Objective, ...]:
     """Return objectives from a number, from names, or unchanged; `senses` (one each) default to "min"."""
-    items: list[Objective | str] = (
-        [f"f{i + 1}" for i in range(objectives)] if isinstance(objectives, int) else list(objectives)
-    )
+    if isinstance(objectives, int):
+        objectives = [f"f{i + 1}" for i in range(objectives)]
+    elif isinstance(objectives, str | Objective):
+        objectives = [objectives]
+    rule = "be their number, or a list of names or `Objective`s"
+    fine = isinstance(objectives, Sequence) and all(isinstance(o, str | Objective) for o in objectives)
+    check.that(fine, "objectives", rule, repr(objectives))
+    items: list[Objective | str] = list(objectives)
     check.that(len(items) >= 1, "objectives", "hold at least one objective", len(items))
     check.shape(
         senses is None or len(senses) == len(items),

@@ -80,7 +80,8 @@ def pick(
 
     Args:
         front: The front; not empty.
-        preference: One non-negative entry an objective, larger matters more; scaled to sum to one; equal by default.
+        preference: One non-negative entry an objective, larger matters more; scaled to sum to one (where
+            `result.at` wants a point of the simplex); equal by default.
         rule: See the table.
         aspiration: Hoped-for values in the user's senses; with the default rule, the rule becomes "asf".
 

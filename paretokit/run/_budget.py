@@ -40,6 +40,7 @@ class Budget:
     stall_tolerance: float = 1e-4
 
     def __post_init__(self) -> None:
+        check.fields(self)
         given = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "stall_tolerance"}
         limits = {name: value for name, value in given.items() if value is not None}
         check.that(

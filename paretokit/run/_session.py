@@ -16,6 +16,7 @@ from paretokit.run._checkpoint import Checkpoint, CheckpointFolder, RunRecord, i
 from paretokit.run._history import History
 from paretokit.run._loop import Loop
 from paretokit.run._result import Result
+from paretokit.run._solve import check_call
 
 
 class Session:
@@ -39,6 +40,7 @@ class Session:
         seed: int = 0,
         checkpoint: str | Path | None = None,
     ) -> None:
+        check_call(problem, solver, None, (seed,))
         solver.check(problem)
         if not isinstance(solver, AskTell):
             from paretokit.solvers import fitting, make

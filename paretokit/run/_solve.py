@@ -51,7 +51,7 @@ def solve(
         CheckpointError: If the checkpoint is of another run, or none of its steps is readable.
         EvaluationError: If user code raised; `.result` holds everything before it.
     """
-    _check_call(problem, solver, budget, (seed,))
+    check_call(problem, solver, budget, (seed,))
     return Loop(
         problem,
         solver,
@@ -93,8 +93,8 @@ def solve_many(
     Returns:
         One result a seed, in order.
     """
-    chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
-    _check_call(problem, solver, budget, chosen)
+    chosen = seeds_of(seeds)
+    check_call(problem, solver, budget, chosen)
     alone = budget is not None and (budget.target is not None or budget.stall is not None)
     if isinstance(solver, StackedSolver) and not alone:
         folder = _folder(checkpoint, problem, solver, chosen)
@@ -132,7 +132,14 @@ def _one(
     return dataclasses.replace(result, front=front, problem=None, source=source, state=None), variant
 
 
-def _check_call(problem: Problem, solver: Solver[Any], budget: Budget | None, seeds: tuple[int, ...]) -> None:
+def seeds_of(seeds: int | Iterable[int]) -> tuple[int, ...]:
+    """Return the seeds 0, 1, … of a number, or those given."""
+    check.that(isinstance(seeds, int | Iterable), "seeds", "be their number, or whole numbers", repr(seeds))
+    return tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+
+
+def check_call(problem: Problem, solver: Solver[Any], budget: Budget | None, seeds: tuple[int, ...]) -> None:
+    """Raise `InputError` unless a run was given what it needs."""
     check.that(
         isinstance(problem, Problem), "problem", "be a Problem", type(problem).__name__, "see `pk.problems.list()`"
     )

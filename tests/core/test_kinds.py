@@ -118,3 +118,37 @@ def test_problems_check_theirs(call, line):
     with pytest.raises(InputError) as caught:
         call()
     assert str(caught.value) == line
+
+
+ZDT1, SEARCH, ONE_STEP = pk.problems.ZDT1(), pk.solvers.NSGA2(pop_size=4), pk.Budget(iterations=1)
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (lambda: pk.Budget(evaluations=1.5), "`evaluations` must be a whole number or None; got 1.5"),
+        (lambda: pk.Budget(target=3), "`target` must be a mapping or None; got 3"),
+        (lambda: pk.Session(ZDT1, "NSGA2"), "`solver` must be a Solver; got str (see `pk.solvers.list()`)"),
+        (
+            lambda: pk.solve_many(ZDT1, SEARCH, seeds=1.5, budget=ONE_STEP),
+            "`seeds` must be their number, or whole numbers; got 1.5",
+        ),
+        (
+            lambda: pk.compare(ZDT1, [SEARCH], seeds=1.5, budget=ONE_STEP),
+            "`seeds` must be their number, or whole numbers; got 1.5",
+        ),
+        (
+            lambda: pk.problems.external(objectives={"a", "b"}, space=pk.Box(0.0, 1.0, dim=1)),
+            "`objectives` must be their number, or a list of names or `Objective`s; got ",
+        ),
+        (lambda: pk.core.Front.from_values([[1.0, 2.0]]).pick(rule=3), "`rule` must be a name; got 3"),
+    ],
+)
+def test_runs_and_fronts_check_theirs(call, line):
+    with pytest.raises(InputError) as caught:
+        call()
+    assert str(caught.value).startswith(line)
+
+
+def test_a_name_alone_is_one_objective():
+    assert [o.name for o in pk.problems.external(objectives="ab", space=pk.Box(0.0, 1.0, dim=1)).objectives] == ["ab"]

@@ -142,8 +142,11 @@ def sequence_function(
 ) -> SequenceFunction:
     """Return the problem; `CompositionalDesign.sequences` says how."""
     check.that(callable(function), "function", "be callable", type(function).__name__)
-    objectives = [objectives] if isinstance(objectives, str) else objectives
-    number = objectives if isinstance(objectives, int) else len(objectives)
+    check.arguments(sequence_function, {"batch": batch, "name": name, "workers": workers})
+    if isinstance(objectives, int):
+        number = objectives
+    else:
+        number = len(objectives_of(objectives)) if objectives else 0
     check.whole(1, objectives=number)
     check.one_of(("raise", "fail"), on_error=on_error)
     made = objectives_of(objectives, ["max"] * number)
