@@ -10,6 +10,7 @@ import types
 import typing
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, Union
 
 import numpy as np
@@ -101,6 +102,7 @@ def _kinds(annotation: object, module: Mapping[str, Any]) -> tuple[Kind, ...]:
     return tuple(kind for kind in kinds if kind is not None) if all(kinds) else ()
 
 
+@lru_cache(maxsize=512)
 def kinds_of(record: type) -> dict[str, tuple[Kind, ...]]:
     """Return what the fields of a dataclass let through by name; nothing where that is anything."""
     out: dict[str, tuple[Kind, ...]] = {}
@@ -111,6 +113,7 @@ def kinds_of(record: type) -> dict[str, tuple[Kind, ...]]:
     return {name: kinds for name, kinds in out.items() if kinds}
 
 
+@lru_cache(maxsize=512)
 def kinds_of_arguments(function: Callable[..., Any]) -> dict[str, tuple[Kind, ...]]:
     """Return the same of a function's arguments."""
     module = vars(sys.modules[function.__module__])
