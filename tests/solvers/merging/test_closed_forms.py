@@ -120,7 +120,10 @@ def test_as_a_solver(solver):
     [
         (lambda: pk.solvers.TIES(trim=0.0), r"`trim` must lie in \(0, 1\]; got 0.0"),
         (lambda: pk.solvers.TIES(aggregate="median"), "`aggregate` must be one of"),
-        (lambda: pk.solvers.TaskArithmetic(scale=float("nan")), "`scale` must be a finite number or several; got nan"),
+        (
+            lambda: pk.solvers.TaskArithmetic(scale=float("nan")),
+            "`scale` must be a number or a list of numbers; got nan",
+        ),
         (lambda: pk.solvers.TaskArithmetic(scale=()), r"`scale` must be a number or several; got \(\)"),
     ],
 )

@@ -138,7 +138,7 @@ def test_corners_and_capacity_are_options():
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        ({"ppo": "EUPG"}, "`ppo` must be a PPO; got EUPG"),
+        ({"ppo": "EUPG"}, "`ppo` must be a PPO or a mapping; got 'EUPG'"),
         ({"n_preferences": 0}, "`n_preferences` must be at least 1; got 0"),
         ({"spread": 1.5}, r"`spread` must lie in \[0, 1\]; got 1.5"),
         ({"front_from": "population"}, "`front_from` must be one of"),

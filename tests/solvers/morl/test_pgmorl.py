@@ -319,7 +319,7 @@ def test_it_reaches_the_known_front_of_a_bandit():
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        ({"ppo": "EUPG"}, "`ppo` must be a PPO; got EUPG"),
+        ({"ppo": "EUPG"}, "`ppo` must be a PPO or a mapping; got 'EUPG'"),
         ({"warmup": 0}, "`warmup` must be at least 1; got 0"),
         ({"n_tasks": 0}, "`n_tasks` must be at least 1; got 0"),
         ({"sparsity_weight": -1.0}, "`sparsity_weight` must be at least 0; got -1.0"),
