@@ -79,7 +79,8 @@ def assembled(
             NaN; the first such tensor is named.
     """
     check.one_of(STORAGES, storage=storage)
-    check.that(callable(layers) or layers in ("tensor", "block", "task"), "layers", "be a known grouping", layers)
+    known = callable(layers) or layers in ("tensor", "block", "task")
+    check.that(known, "layers", "be 'tensor', 'block', 'task', or a function from names to layers", repr(layers))
     check_several(finetuned)
     module = pretrained if architecture is None and isinstance(pretrained, nn.Module) else architecture
     check.that(module is not None, "architecture", "be given where `pretrained` is no module", None)

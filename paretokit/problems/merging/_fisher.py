@@ -92,6 +92,8 @@ def linear_information(scored: Scored, inputs: Inputs) -> dict[str, Tensor]:
         alone = slope.T @ once[name][0].detach()
         if torch.linalg.vector_norm(gradient - alone) > SAME * torch.linalg.vector_norm(gradient):
             del once[name]  # the weights act elsewhere too: they are tied
+    if not once:
+        return {}
     answers = [answer for _, answer in once.values()]
     squares = [torch.zeros_like(answer) for answer in answers]
     probabilities = log_p.detach().exp()
@@ -127,7 +129,12 @@ def remaining_information(scored: Scored, named: dict[str, Tensor], inputs: Inpu
     chunk = max(1, ENTRIES // (classes * sum(t.numel() for t in named.values())))
     total = {name: torch.zeros_like(t) for name, t in named.items()}
     for begin in range(0, n, chunk):
-        found = torch.func.vmap(information)([t[begin : begin + chunk] for t in tensors])
+        try:
+            found = torch.func.vmap(information)([t[begin : begin + chunk] for t in tensors])
+        except RuntimeError as error:
+            said = str(error).splitlines()[0]
+            rule = "be a network that torch.func.vmap can follow, for Fisher merging"
+            check.fail("architecture", rule, said, "recurrent layers are not; the other merges take them")
         for name, own in found.items():
             total[name] += own.detach().sum(0)
     return total

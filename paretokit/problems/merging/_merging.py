@@ -144,6 +144,16 @@ class ModelMerging(Problem):
             batch_norm=self.batch_norm,
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the runner: copies of its module's weights would no longer be views of its row."""
+        return {name: value for name, value in self.__dict__.items() if name != "runner"}
+
+    def __copy__(self) -> ModelMerging:
+        """Return a twin with the same runner."""
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
+
     @property
     def n_coefficients(self) -> tuple[int, int]:
         """Layers L and task vectors K of a decision."""
@@ -226,7 +236,7 @@ class ModelMerging(Problem):
         fits = isinstance(x, Tensor) and tuple(x.shape) == (due,)
         got = f"shape {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
         check.shape(fits, "x", f"be one row of {due} coefficients", got)
-        self._load(self.coefficients(x.to(self.device, self.dtype))[0])
+        self._load(self.coefficients(self._checked(x))[0])
         own, new = self.architecture.state_dict(), {}
         for name, tensor in self.runner.module.state_dict().items():
             device = torch.device("cpu") if own[name].is_meta else own[name].device

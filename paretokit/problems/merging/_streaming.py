@@ -80,6 +80,9 @@ def merge_checkpoints(
     reference, others = _opened(pretrained, finetuned)
     layer = {name: layer_of(name, layers) for name in _merged(reference)}
     order = list(dict.fromkeys(layer.values()))
+    for given in (pretrained, *finetuned):
+        own = isinstance(given, str | Path) and _target(given).resolve() == _target(path).resolve()
+        check.that(not own, "path", "be another place than that of a checkpoint that is merged", str(path))
     weights = torch.as_tensor(coefficients, dtype=torch.float64)
     due = (len(order), len(others))
     fits = tuple(weights.shape) in ((), due[1:], due)
@@ -101,8 +104,7 @@ def write_merged(
     reference: Source, others: Sequence[Source], path: str | Path, *, rule: Rule, config: Path | None = None
 ) -> Path:
     """Write what a rule makes of each tensor of all checkpoints; see `merge_checkpoints`."""
-    place = Path(path)
-    target = place if place.suffix == ".safetensors" else place / SINGLE
+    place, target = Path(path), _target(path)
     aside = target.with_name(f".writing-{target.name}")
     names, merged = reference.names(), set(_merged(reference))
     header = _header(reference, names)
@@ -123,6 +125,12 @@ def write_merged(
     except OSError as error:
         raise CheckpointError(f"{target} could not be written: {error} (nothing that was there is lost)") from error
     return target
+
+
+def _target(path: str | Path) -> Path:
+    """Return the file that a path means: itself, or the one that a folder holds."""
+    place = Path(path)
+    return place if place.suffix == ".safetensors" else place / SINGLE
 
 
 def pieces(pretrained: Checkpoint, finetuned: Sequence[Checkpoint]) -> Iterator[Piece]:

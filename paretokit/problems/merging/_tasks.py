@@ -67,7 +67,14 @@ class Task:
 
     def __post_init__(self) -> None:
         check.one_of(("accuracy", "loss"), metric=self.metric)
+        named = isinstance(self.name, str) and bool(self.name)
+        check.that(named, "name", "be a text that is not empty, for axes and messages", repr(self.name))
         own = f"tasks[{self.name!r}]"
+        headed = self.head is None or isinstance(self.head, nn.Module)
+        check.that(headed, f"{own}.head", "be a module, or None", type(self.head).__name__, "wrap a function in one")
+        for kind, tensor in () if self.head is None else self.head.state_dict().items():
+            finite = not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
+            check.that(finite, f"{own}.head", "be finite", f"NaN or infinity in {kind!r}")
         _check_inputs(f"{own}.unlabeled", self.unlabeled)
         for split, data in (("validation", self.validation), ("test", self.test)):
             if data is not None:
@@ -90,3 +97,7 @@ def _check_inputs(name: str, inputs: Inputs) -> None:
     lengths = [len(t) for t in tensors]
     check.that(bool(lengths) and min(lengths) > 0, name, "hold at least one example", 0)
     check.that(len(set(lengths)) == 1, name, "hold equally many examples in each tensor", lengths)
+    for t in tensors:
+        if t.is_floating_point() and not bool(torch.isfinite(t).all()):
+            first = int((~torch.isfinite(t)).reshape(len(t), -1).any(1).nonzero()[0])
+            check.fail(name, "be finite", f"NaN or infinity in example {first}")
