@@ -269,7 +269,7 @@ def test_options_that_mean_nothing_are_refused():
         small(frozen="norm")
     with pytest.raises(InputError, match=r"`bounds` must increase; got \(1.0, 0.0\)"):
         small(bounds=(1.0, 0.0))
-    with pytest.raises(InputError, match=r"`layers` must be a known grouping; got module"):
+    with pytest.raises(InputError, match=r"`layers` must be 'tensor', 'block', 'task', or a function"):
         small(layers="module")
     with pytest.raises(InputError, match=r"`layers` must give the layer of 'first.weight' as a string; got 3"):
         small(layers=lambda _: 3)
