@@ -44,7 +44,8 @@ def fields(record: Any) -> None:
 
     `True` is no number, 3.0 is no whole number, NaN is none at all. Every record of options begins with it.
     """
-    kinds = kinds_of(type(record))
+    made: Any = type(record)
+    kinds = kinds_of(made)
     _kinds_hold({name: getattr(record, name) for name in kinds}, kinds)
 
 
