@@ -26,7 +26,7 @@ class Budget:
     Raises:
         InputError: If no limit is given, or one is not positive.
 
-    >>> Budget(evaluations=20_000, seconds=60.0)
+    >>> Budget(evaluations=2e4, seconds=60.0)
     Budget(evaluations=20000, seconds=60.0)
     """
 
@@ -40,6 +40,10 @@ class Budget:
     stall_tolerance: float = 1e-4
 
     def __post_init__(self) -> None:
+        for name in ("evaluations", "env_steps", "iterations", "stall"):
+            given = getattr(self, name)
+            if isinstance(given, float) and given.is_integer():
+                object.__setattr__(self, name, int(given))  # 1e5
         check.fields(self)
         given = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "stall_tolerance"}
         limits = {name: value for name, value in given.items() if value is not None}
