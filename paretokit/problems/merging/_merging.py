@@ -119,6 +119,7 @@ class ModelMerging(Problem):
         self.architecture, self.vectors, self.fixed, self.notes = found
         self.dtype = self.vectors.base.dtype
         self.tasks, self.batch_norm, self.batch_size = tuple(tasks), batch_norm, batch_size
+        self.loss_work = float(sum(min(batch_size, count(t.unlabeled)) for t in self.tasks))
         self.forward, self.bounds = forward, bounds
         self.objectives = tuple(_objective(t) for t in self.tasks)
         self.held_out = all(t.test is not None for t in self.tasks)

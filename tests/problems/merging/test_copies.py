@@ -38,6 +38,12 @@ def test_processes_of_compare_find_what_solve_finds():
         assert torch.equal(compared.results["grid"][seed].front.values, alone.front.values)
 
 
+def test_descent_counts_the_examples_of_its_minibatches():
+    problem = small()
+    seen = sum(len(batch) for batch in problem.batches(pk.Rng.from_seed(0)))
+    assert problem.loss_work == seen
+
+
 def test_decisions_outside_the_space_are_not_decoded(tmp_path):
     problem = small()
     x = torch.full((problem.space.dim,), torch.nan)
