@@ -182,6 +182,13 @@ class AskTell(Protocol):
         ...
 
 
+def askable(problem: Problem) -> list[str]:
+    """Return the native solvers that can be asked for decisions of a problem."""
+    from paretokit.solvers import fitting, make
+
+    return [name for name in fitting(problem) if isinstance(make(name), AskTell)]
+
+
 @runtime_checkable
 class Conditioned(Protocol):
     """A solver that answers any preference with new solutions after one run."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from paretokit.core import AskTell, Evaluation, ParetoError, Problem, Rng, Solver
 from paretokit.core import _check as check
 from paretokit.core._io import Array, tensor_of
+from paretokit.core._solver import askable
 from paretokit.run._archive import EvaluationLog
 from paretokit.run._checkpoint import Checkpoint, CheckpointFolder, RunRecord, identity
 from paretokit.run._history import History
@@ -43,9 +44,7 @@ class Session:
         check_call(problem, solver, None, (seed,))
         solver.check(problem)
         if not isinstance(solver, AskTell):
-            from paretokit.solvers import fitting, make
-
-            others = [name for name in fitting(problem) if isinstance(make(name), AskTell)]
+            others = askable(problem)
             hint = f" ({', '.join(others)} can be asked)" if others else ""
             raise ParetoError(f"{solver.name} evaluates by itself and cannot be asked; use `solve`{hint}")
         self._solver: Any = solver
