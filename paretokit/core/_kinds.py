@@ -86,6 +86,11 @@ def _kind(annotation: Any) -> Kind | None:
     return None if made is object else Kind(made)
 
 
+def _names(module: str) -> dict[str, Any]:
+    """Return what a module's annotations may name; nothing where code was run without a module of its own."""
+    return vars(sys.modules[module]) if module in sys.modules else {}
+
+
 def _kinds(annotation: object, module: Mapping[str, Any]) -> tuple[Kind, ...]:
     """Return the kinds of an annotation as it is written in a module; none where it lets anything through."""
 
@@ -109,14 +114,14 @@ def kinds_of(record: type) -> dict[str, tuple[Kind, ...]]:
     for field in dataclasses.fields(record):
         owner = next(c for c in record.__mro__ if field.name in inspect.get_annotations(c))
         if field.init:
-            out[field.name] = _kinds(field.type, vars(sys.modules[owner.__module__]))
+            out[field.name] = _kinds(field.type, _names(owner.__module__))
     return {name: kinds for name, kinds in out.items() if kinds}
 
 
 @lru_cache(maxsize=512)
 def kinds_of_arguments(function: Callable[..., Any]) -> dict[str, tuple[Kind, ...]]:
     """Return the same of a function's arguments."""
-    module = vars(sys.modules[function.__module__])
+    module = _names(function.__module__)
     found = {name: _kinds(hint, module) for name, hint in inspect.get_annotations(function).items() if name != "return"}
     return {name: kinds for name, kinds in found.items() if kinds}
 

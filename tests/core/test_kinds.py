@@ -152,3 +152,11 @@ def test_runs_and_fronts_check_theirs(call, line):
 
 def test_a_name_alone_is_one_objective():
     assert [o.name for o in pk.problems.external(objectives="ab", space=pk.Box(0.0, 1.0, dim=1)).objectives] == ["ab"]
+
+
+def test_records_of_code_without_a_module_are_checked_too():
+    space = {"__name__": "nowhere"}
+    exec("from dataclasses import dataclass\n@dataclass\nclass Own:\n    n: int = 1", space)  # as notebooks' tools do
+    check.fields(space["Own"](2))
+    with pytest.raises(InputError, match="`n` must be a whole number; got 'text'"):
+        check.fields(space["Own"]("text"))

@@ -83,6 +83,8 @@ class MORL(Problem):
     def __post_init__(self) -> None:
         if isinstance(self.policy, Mapping):
             object.__setattr__(self, "policy", architecture_of(self.policy))
+        if not isinstance(self.environment, str):
+            _ = self.env  # says what to pass in place of a made one
         check.fields(self)
         if self.reference_point is not None:
             m = self.env.n_objectives

@@ -144,10 +144,13 @@ class GradientDescent(Solver[GradientDescentState]):
         rows, m = self.preferences, problem.n_objectives
         if isinstance(rows, tuple) and len(rows[0]) != m:
             return f"its preferences have {len(rows[0])} entries, the problem has {m} objectives"
+        reason = without_gradients(problem)
+        if reason or not self.normalized:
+            return reason
         scoring = problem.protocol.scoring
-        if self.normalized and (scoring.ideal is None or scoring.nadir is None):
+        if scoring.ideal is None or scoring.nadir is None:
             return "the problem's protocol has no ideal and nadir to normalize by; normalized=False needs none"
-        return without_gradients(problem)
+        return None
 
     def init(self, problem: Problem, rng: Rng, *, initial: Tensor | None = None) -> GradientDescentState:
         """Return the state before the first update; rows of `initial [n, d]` are taken in turn."""
