@@ -107,7 +107,7 @@ def check_several(finetuned: Sequence[Checkpoint]) -> None:
     """Raise `InputError` unless fine-tunings are a list of at least one checkpoint."""
     several = isinstance(finetuned, Sequence) and not isinstance(finetuned, str)
     check.that(several, "finetuned", "be a list of checkpoints", type(finetuned).__name__)
-    check.at_least(1, finetuned=len(finetuned))
+    check.that(len(finetuned) > 0, "finetuned", "hold at least one checkpoint", "none")
 
 
 def _filled(

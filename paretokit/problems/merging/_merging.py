@@ -334,24 +334,32 @@ class ModelMerging(Problem):
     def _try_heads(self) -> None:
         """Refuse heads and data that do not fit, before anything is computed from them."""
         for k, t in enumerate(self.tasks):
-            few = _at(rows_of(t.unlabeled, slice(0, 2)), self.device, self.dtype)
             own = f"tasks[{t.name!r}]"
-            try:
-                with torch.no_grad(), batch_statistics(self.runner.norms):
-                    features = self.forward(self.runner.module, few)
-                    head = self.runner.heads[k]
-                    logits = features if head is None else head(features)
-            except (RuntimeError, TypeError, ValueError, IndexError) as error:
-                check.fail(own, "fit the model", str(error).splitlines()[0], "its inputs, then its head")
-            n = count(few)
-            fits = isinstance(logits, Tensor) and logits.ndim == 2 and len(logits) == n and logits.shape[1] > 1
-            got = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-            check.that(fits, own, f"have logits of shape [{n}, two classes or more] for {n} examples", got)
+            logits = self._tried(own, k, t.unlabeled)
+            for split, data in (("validation", t.validation), ("test", t.test)):
+                if data is not None:
+                    self._tried(f"{own}.{split}", k, data[0])
             for data in (t.validation, t.test):
                 if data is not None:
                     low, high = int(data[1].min()), int(data[1].max())
                     rule = f"have labels in 0 … {logits.shape[1] - 1}, the head's classes"
                     check.that(low >= 0 and high < logits.shape[1], own, rule, low if low < 0 else high)
+
+    def _tried(self, own: str, number: int, inputs: Inputs) -> Tensor:
+        """Return the logits of the first examples of a task's data."""
+        few, runner = _at(rows_of(inputs, slice(0, 2)), self.device, self.dtype), self.runner
+        try:
+            with torch.no_grad(), batch_statistics(runner.norms):
+                features = self.forward(runner.module, few)
+                head = runner.heads[number]
+                logits: Tensor = features if head is None else head(features)
+        except (RuntimeError, TypeError, ValueError, IndexError) as error:
+            check.fail(own, "fit the model", str(error).splitlines()[0], "its inputs, then its head")
+        n = count(few)
+        fits = isinstance(logits, Tensor) and logits.ndim == 2 and len(logits) == n and logits.shape[1] > 1
+        got = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        check.that(fits, own, f"have logits of shape [{n}, two classes or more] for {n} examples", got)
+        return logits
 
 
 def _objective(task: Task) -> Objective:

@@ -174,7 +174,7 @@ def test_broken_shards_are_named(tmp_path):
 def test_nothing_to_merge_is_refused():
     with pytest.raises(InputError, match=r"`finetuned` must differ from `pretrained` in some tensor"):
         merging(state(), [state()])
-    with pytest.raises(InputError, match=r"`finetuned` must be at least 1; got 0"):
+    with pytest.raises(InputError, match=r"`finetuned` must hold at least one checkpoint; got none"):
         merging(state(), [])
     with pytest.raises(InputError, match=r"`architecture` must be given where `pretrained` is no module"):
         ModelMerging(pretrained=state(), finetuned=[state(0)], tasks=pieces()[2])

@@ -67,6 +67,13 @@ def test_data_and_heads_that_are_not_finite_are_named():
         Task(name="a", unlabeled=torch.zeros(3, 2), head=head)
 
 
+def test_validation_of_another_width_is_refused_before_anything_runs():
+    x, y = torch.zeros(4, 2), torch.arange(4) % 2
+    tasks = [Task(name="a", unlabeled=x, validation=(torch.zeros(4, 3), y))]
+    with pytest.raises(InputError, match=r"`tasks\['a'\].validation` must fit the model; got "):
+        pk.problems.ModelMerging(pretrained=nn.Linear(2, 2), finetuned=[nn.Linear(2, 2)], tasks=tasks)
+
+
 @pytest.mark.parametrize(
     ("name", "head", "text"), [("", None, "`name`"), (3, None, "`name`"), ("a", 3, "head` must be")]
 )

@@ -87,7 +87,7 @@ def test_bad_input_is_refused_and_what_was_there_stays_whole(tmp_path):
         InputError, match=r"finetuned\[0\]\['first.bias'\]` must have shape \(32,\) as in pretrained; got \(33,\)"
     ):
         merge_checkpoints(state(), [wide], target)
-    with pytest.raises(InputError, match=r"`finetuned` must be at least 1"):
+    with pytest.raises(InputError, match=r"`finetuned` must hold at least one checkpoint"):
         merge_checkpoints(state(), [], target)
     with pytest.raises(
         ShapeError, match=r"`coefficients` must be a number, or have shape \[1\] or \[1, 1\]; got \[2\]"
