@@ -88,11 +88,13 @@ class CompositionalDesign(Problem):
             InputError: If an objective is minimized, or a value negative, and the scoring holds no ideal and nadir.
         """
         scoring = self.protocol.scoring
-        better = -to_min(values, self.objectives)
+        better = values.clone() if all(o.maximize for o in self.objectives) else -to_min(values, self.objectives)
         if scoring.ideal is None or scoring.nadir is None:
             minimized = [o.name for o in self.objectives if not o.maximize]
             rule = "hold ideal and nadir where an objective is minimized"
             check.that(not minimized, "protocol.scoring", rule, f"neither, for {', '.join(minimized)}")
+            if better.numel() == 0 or float(better.min()) >= 0:
+                return better
             low = torch.where(better < 0, better, 0).reshape(-1, better.shape[-1]).sum(0)  # NaN is no negative value
             if bool((low < -ROUNDING).any()):
                 j = int(low.argmin())
