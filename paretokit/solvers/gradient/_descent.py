@@ -15,7 +15,7 @@ from paretokit.core import Cost, Evaluation, Front, Problem, Rng, Solver
 from paretokit.core import _check as check
 from paretokit.nn import Adam, AdamState
 from paretokit.solvers.gradient._aggregator import Aggregator, aggregator_of, described
-from paretokit.solvers.gradient._gradients import descent, influenced, scale_of, unscaled, widths, without_gradients
+from paretokit.solvers.gradient._gradients import descent, influenced, scale_of, unfit, unscaled, widths
 from paretokit.solvers.gradient._preferences import Preferences, checked, rows_of
 
 OPTIMIZERS = ("adam", "sgd")
@@ -141,16 +141,7 @@ class GradientDescent(Solver[GradientDescentState]):
 
     def unsupported(self, problem: Problem) -> str | None:
         """Tell whether gradients are missing, or preferences have another number of entries."""
-        rows, m = self.preferences, problem.n_objectives
-        if isinstance(rows, tuple) and len(rows[0]) != m:
-            return f"its preferences have {len(rows[0])} entries, the problem has {m} objectives"
-        reason = without_gradients(problem)
-        if reason or not self.normalized:
-            return reason
-        scoring = problem.protocol.scoring
-        if scoring.ideal is None or scoring.nadir is None:
-            return "the problem's protocol has no ideal and nadir to normalize by; normalized=False needs none"
-        return None
+        return unfit(problem, self.preferences, normalized=self.normalized)
 
     def init(self, problem: Problem, rng: Rng, *, initial: Tensor | None = None) -> GradientDescentState:
         """Return the state before the first update; rows of `initial [n, d]` are taken in turn."""

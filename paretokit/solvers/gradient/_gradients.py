@@ -62,6 +62,20 @@ def without_gradients(problem: Problem) -> str | None:
     return None if connected else "the problem's losses carry no gradients"
 
 
+def unfit(problem: Problem, preferences: object, *, normalized: bool) -> str | None:
+    """Return why preferences, gradients or the protocol do not serve to descend a problem, or None."""
+    m = problem.n_objectives
+    if isinstance(preferences, tuple) and len(preferences[0]) != m:
+        return f"its preferences have {len(preferences[0])} entries, the problem has {m} objectives"
+    reason = without_gradients(problem)
+    if reason or not normalized:
+        return reason
+    scoring = problem.protocol.scoring  # last, since it may cost a front
+    if scoring.ideal is None or scoring.nadir is None:
+        return "the problem's protocol has no ideal and nadir to normalize by; normalized=False needs none"
+    return None
+
+
 def losses_of(problem: Problem, x: Tensor, rng: Rng) -> Tensor:
     """Return the losses `[P, m]` of rows with their graph, of the shape that is due."""
     values = problem.losses(x, rng)

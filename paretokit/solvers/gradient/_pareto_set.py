@@ -17,7 +17,7 @@ from paretokit.core._parameters import Parameters
 from paretokit.indicators import dirichlet_weights
 from paretokit.nn import MLP, Adam, AdamState
 from paretokit.solvers.gradient._aggregator import Aggregator, aggregator_of, described
-from paretokit.solvers.gradient._gradients import descent, influenced, scale_of, unscaled, widths, without_gradients
+from paretokit.solvers.gradient._gradients import descent, influenced, scale_of, unfit, unscaled, widths
 from paretokit.solvers.gradient._preferences import MARGIN, Preferences, checked, rows_of
 
 STRETCH = 0.1
@@ -123,16 +123,7 @@ class ParetoSetModel(Solver[ParetoSetState]):
 
     def unsupported(self, problem: Problem) -> str | None:
         """Tell whether gradients are missing, or preferences have another number of entries."""
-        rows, m = self.preferences, problem.n_objectives
-        if isinstance(rows, tuple) and len(rows[0]) != m:
-            return f"its preferences have {len(rows[0])} entries, the problem has {m} objectives"
-        reason = without_gradients(problem)
-        if reason or not self.normalized:
-            return reason
-        scoring = problem.protocol.scoring
-        if scoring.ideal is None or scoring.nadir is None:
-            return "the problem's protocol has no ideal and nadir to normalize by; normalized=False needs none"
-        return None
+        return unfit(problem, self.preferences, normalized=self.normalized)
 
     def network(self, problem: Problem) -> MLP:
         """Return the hypernetwork."""
