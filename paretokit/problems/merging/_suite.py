@@ -11,10 +11,11 @@ from torch import nn
 
 from paretokit.core import Rng
 from paretokit.core import _check as check
+from paretokit.problems._glyphs import levels
 from paretokit.problems.merging._merging import ModelMerging
 from paretokit.problems.merging._suite_cache import files_of, suite_of
 from paretokit.problems.merging._suite_encoders import ENCODERS, HEADS, EncoderName, encoder_of
-from paretokit.problems.merging._suite_glyphs import ALPHABETS, levels
+from paretokit.problems.merging._suite_glyphs import ALPHABETS
 from paretokit.problems.merging._suite_training import Recipe
 from paretokit.problems.merging._suite_views import Corruption, Protocol, Sight
 from paretokit.problems.merging._tasks import Task

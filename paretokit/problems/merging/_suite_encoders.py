@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from paretokit.core import Rng
-from paretokit.problems.merging._suite_glyphs import CLASSES, SIDE
+from paretokit.problems._glyphs import SIDE
+from paretokit.problems.merging._suite_glyphs import CLASSES
 
 EncoderName = Literal["mlp", "cnn", "vit"]
 PATCH = 4  # side of a ViT's patch, in pixels

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from paretokit.core import Rng
+from paretokit.problems._glyphs import levels
 from paretokit.problems.merging._suite_encoders import CosineHead, EncoderName, encoder_of, features_of, initialized
-from paretokit.problems.merging._suite_glyphs import ALPHABETS, Sheets, levels
+from paretokit.problems.merging._suite_glyphs import ALPHABETS, Sheets
 
 Labeled = tuple[Tensor, Tensor]
 """Images in 0 … 255 and classes."""

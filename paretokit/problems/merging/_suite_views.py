@@ -11,7 +11,8 @@ from torch import Tensor
 
 from paretokit.core import Rng
 from paretokit.core import _check as check
-from paretokit.problems.merging._suite_glyphs import CLASSES, blurred
+from paretokit.problems._glyphs import blurred
+from paretokit.problems.merging._suite_glyphs import CLASSES
 
 Protocol = Literal["transductive", "split"]
 Corruption = Literal["noise", "blur", "contrast"]

@@ -11,6 +11,7 @@ from torch.nn import functional as F  # noqa: N812 - the usual name
 
 import paretokit as pk
 from paretokit.core import CheckpointError, InputError, MissingPackageError, Rng, UnknownNameError
+from paretokit.problems import _glyphs as drawing
 from paretokit.problems import merging
 from paretokit.problems.merging import _suite_cache as cache
 from paretokit.problems.merging import _suite_encoders as encoders
@@ -68,9 +69,9 @@ def test_every_task_has_ten_characters_in_nine_faces_or_more_and_their_glyphs_di
         assert len(set(glyphs.characters(name))) == glyphs.CLASSES
         if name == "digits":
             continue
-        drawn = glyphs.templates(name)
+        drawn = drawing.templates(glyphs.characters(name))
         assert len(drawn) >= 9
-        assert drawn.shape[1:] == (10, glyphs.FINE, glyphs.FINE)
+        assert drawn.shape[1:] == (10, drawing.FINE, drawing.FINE)
         assert drawn.amin() >= 0
         assert drawn.amax() < 1 + 1e-6
         apart = torch.cdist(drawn.flatten(2).double(), drawn.flatten(2).double())
@@ -82,10 +83,10 @@ def test_every_task_has_ten_characters_in_nine_faces_or_more_and_their_glyphs_di
 def test_images_of_a_class_are_nearer_to_their_own_mean_than_to_that_of_another_class(sheets):
     for name in glyphs.ALPHABETS:
         images, labels = sheets.draw(name, 600, Rng.from_seed(1), split="train")
-        x = glyphs.levels(images).flatten(1)
+        x = drawing.levels(images).flatten(1)
         means = torch.stack([x[labels == c].mean(0) for c in range(10)])
         again, classes = sheets.draw(name, 150, Rng.from_seed(2), split="test")
-        right = torch.cdist(glyphs.levels(again).flatten(1), means).argmin(1) == classes
+        right = torch.cdist(drawing.levels(again).flatten(1), means).argmin(1) == classes
         assert right.float().mean() > 0.3, name  # chance is 0.1
 
 
@@ -99,7 +100,7 @@ def test_equal_keys_draw_equal_images_and_others_draw_others(sheets):
 
 
 def test_no_handwritten_digit_is_in_two_splits():
-    parts = glyphs.handwritten(Rng.from_seed(0))
+    parts = glyphs._digits(Rng.from_seed(0))
     assert [len(parts[s][0]) for s in glyphs.SPLITS] == list(glyphs.N_DIGITS)
     seen = [{row.numpy().tobytes() for row in parts[s][0]} for s in glyphs.SPLITS]
     assert not seen[0] & seen[2]
@@ -120,7 +121,7 @@ def test_a_style_turns_inverts_and_blurs_as_it_says():
 def test_affine_maps_move_ink_by_no_more_than_they_say():
     square = torch.zeros(1, 48, 48)
     square[:, 23:25, 23:25] = 1
-    moved = glyphs.jittered(square.expand(500, -1, -1), Rng.from_seed(0))[:, 0]
+    moved = drawing.jittered(square.expand(500, -1, -1), Rng.from_seed(0))[:, 0]
     ink = moved.sum((1, 2))
     y = (moved.sum(2) * torch.arange(16)).sum(1) / ink - 7.5
     x = (moved.sum(1) * torch.arange(16)).sum(1) / ink - 7.5
