@@ -16,6 +16,7 @@ from paretokit.problems._registry import make as make
 _LAZY: dict[str, str] = {
     **{path.partition(":")[2]: path.partition(":")[0] for path in PROBLEMS.paths.values()},
     "CompositionalDesign": "paretokit.problems.design._design",
+    "ContinualLearning": "paretokit.problems.continual._continual",
     "MORL": "paretokit.problems.morl._morl",
     "ModelMerging": "paretokit.problems.merging._merging",
     "MultiTask": "paretokit.problems.multitask._multitask",

@@ -6,6 +6,7 @@ from typing import Any
 
 from paretokit.core import Problem, Registry, option_names
 from paretokit.core import _check as check
+from paretokit.problems.continual import CONTINUAL
 from paretokit.problems.design import DESIGN
 from paretokit.problems.engineering import ENGINEERING
 from paretokit.problems.merging import SUITES
@@ -16,7 +17,10 @@ from paretokit.problems.synthetic import SYNTHETIC
 _SUITE = "paretokit.problems.merging._suite:suite"
 _MORL = "paretokit.problems.morl._morl:MORL"
 
-PROBLEMS = Registry("problem", {**SYNTHETIC, **ENGINEERING, **DESIGN, **MULTITASK, **dict.fromkeys(TENSOR, _MORL)})
+PROBLEMS = Registry(
+    "problem",
+    {**SYNTHETIC, **ENGINEERING, **DESIGN, **MULTITASK, **CONTINUAL, **dict.fromkeys(TENSOR, _MORL)},
+)
 
 
 def make(id: str, **options: Any) -> Problem:  # noqa: A002 - the contract's word

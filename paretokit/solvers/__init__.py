@@ -15,6 +15,13 @@ from paretokit.solvers._registry import NATIVE, SolverRecord, SolverTable, fitti
 from paretokit.solvers._registry import table as list  # noqa: A004 - the contract's word
 
 if TYPE_CHECKING:
+    from paretokit.solvers.continual._agem import AGEM
+    from paretokit.solvers.continual._ewc import EWC
+    from paretokit.solvers.continual._gem import GEM
+    from paretokit.solvers.continual._ibcl import IBCL
+    from paretokit.solvers.continual._rehearsal import PreferenceRehearsal
+    from paretokit.solvers.continual._replay import ExperienceReplay
+    from paretokit.solvers.continual._vcl import VCL
     from paretokit.solvers.evolutionary._moead import MOEAD
     from paretokit.solvers.evolutionary._nsga2 import NSGA2
     from paretokit.solvers.evolutionary._nsga3 import NSGA3
@@ -46,9 +53,13 @@ if TYPE_CHECKING:
     from paretokit.solvers.morl._pgmorl import PGMORL
 
 __all__ = [
+    "AGEM",
     "CMORL",
     "DARE",
+    "EWC",
     "GCGFN",
+    "GEM",
+    "IBCL",
     "MOEAD",
     "MOGFN",
     "MOGFNAL",
@@ -59,8 +70,10 @@ __all__ = [
     "PGMORL",
     "SMSEMOA",
     "TIES",
+    "VCL",
     "AdaMerging",
     "ConditionedPPO",
+    "ExperienceReplay",
     "FisherMerging",
     "GradientDescent",
     "MOReinforce",
@@ -68,6 +81,7 @@ __all__ = [
     "MultiPolicyQ",
     "ParetoSetModel",
     "PreferenceMerging",
+    "PreferenceRehearsal",
     "PygmoSolver",
     "PymooSolver",
     "QuasiRandomSearch",
@@ -85,7 +99,7 @@ __all__ = [
     "pymoo",
 ]
 
-_WORLDS = ("gflownet", "gradient", "merging", "morl")
+_WORLDS = ("continual", "gflownet", "gradient", "merging", "morl")
 _ADAPTERS = {"PygmoSolver": "_pygmo", "PymooSolver": "_pymoo", "pygmo": "_pygmo", "pymoo": "_pymoo"}
 
 

@@ -30,13 +30,18 @@ from paretokit.core import _check as check
 _ROOM = "paretokit.solvers.evolutionary."
 
 NATIVE: Mapping[str, str] = {
+    "AGEM": "paretokit.solvers.continual._agem:AGEM",
     "AdaMerging": "paretokit.solvers.merging._adamerging:AdaMerging",
     "CMORL": "paretokit.solvers.morl._cmorl:CMORL",
     "ConditionedPPO": "paretokit.solvers.morl._conditioned_ppo:ConditionedPPO",
     "DARE": "paretokit.solvers.merging._dare:DARE",
+    "EWC": "paretokit.solvers.continual._ewc:EWC",
+    "ExperienceReplay": "paretokit.solvers.continual._replay:ExperienceReplay",
     "FisherMerging": "paretokit.solvers.merging._fisher_merging:FisherMerging",
     "GCGFN": "paretokit.solvers.gflownet._gcgfn:GCGFN",
+    "GEM": "paretokit.solvers.continual._gem:GEM",
     "GradientDescent": "paretokit.solvers.gradient._descent:GradientDescent",
+    "IBCL": "paretokit.solvers.continual._ibcl:IBCL",
     "MOEAD": _ROOM + "_moead:MOEAD",
     "MOGFN": "paretokit.solvers.gflownet._mogfn:MOGFN",
     "MOGFNAL": "paretokit.solvers.gflownet._mogfn_al:MOGFNAL",
@@ -50,6 +55,7 @@ NATIVE: Mapping[str, str] = {
     "PGMORL": "paretokit.solvers.morl._pgmorl:PGMORL",
     "ParetoSetModel": "paretokit.solvers.gradient._pareto_set:ParetoSetModel",
     "PreferenceMerging": "paretokit.solvers.merging._preference_merging:PreferenceMerging",
+    "PreferenceRehearsal": "paretokit.solvers.continual._rehearsal:PreferenceRehearsal",
     "QuasiRandomSearch": _ROOM + "_random:QuasiRandomSearch",
     "RandomSearch": _ROOM + "_random:RandomSearch",
     "RegMean": "paretokit.solvers.merging._regmean:RegMean",
@@ -57,6 +63,7 @@ NATIVE: Mapping[str, str] = {
     "SurrogateMerging": "paretokit.solvers.merging._surrogate_merging:SurrogateMerging",
     "TIES": "paretokit.solvers.merging._ties:TIES",
     "TaskArithmetic": "paretokit.solvers.merging._task_arithmetic:TaskArithmetic",
+    "VCL": "paretokit.solvers.continual._vcl:VCL",
     "WeightAveraging": "paretokit.solvers.merging._weight_averaging:WeightAveraging",
 }
 
