@@ -26,9 +26,10 @@ ALL_FILES = [
     f for folder in ("paretokit", "tests", "benchmarks", "tutorials") for f in sorted((ROOT / folder).rglob("*.py"))
 ]
 ROOMS = (
-    *("core", "decision", "indicators", "nn", "plots", "problems", "problems.design"),
+    *("core", "decision", "indicators", "nn", "plots", "problems"),
+    *("problems.adaptation", "problems.design"),
     *("problems.merging", "problems.morl", "problems.multitask", "run", "scalarization", "solvers"),
-    *("solvers.gflownet", "solvers.gradient", "solvers.merging", "solvers.morl", "testing"),
+    *("solvers.adaptation", "solvers.gflownet", "solvers.gradient", "solvers.merging", "solvers.morl", "testing"),
 )
 HEAVY = (
     *("RNA", "botorch", "gpytorch", "joblib", "matplotlib", "mo_gymnasium", "moocore", "numba", "pandas", "pygmo"),

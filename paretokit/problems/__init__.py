@@ -17,6 +17,7 @@ _LAZY: dict[str, str] = {
     **{path.partition(":")[2]: path.partition(":")[0] for path in PROBLEMS.paths.values()},
     "CompositionalDesign": "paretokit.problems.design._design",
     "ContinualLearning": "paretokit.problems.continual._continual",
+    "DomainAdaptation": "paretokit.problems.adaptation._adaptation",
     "MORL": "paretokit.problems.morl._morl",
     "ModelMerging": "paretokit.problems.merging._merging",
     "MultiTask": "paretokit.problems.multitask._multitask",

@@ -6,6 +6,7 @@ from typing import Any
 
 from paretokit.core import Problem, Registry, option_names
 from paretokit.core import _check as check
+from paretokit.problems.adaptation import ADAPTATION
 from paretokit.problems.continual import CONTINUAL
 from paretokit.problems.design import DESIGN
 from paretokit.problems.engineering import ENGINEERING
@@ -19,7 +20,7 @@ _MORL = "paretokit.problems.morl._morl:MORL"
 
 PROBLEMS = Registry(
     "problem",
-    {**SYNTHETIC, **ENGINEERING, **DESIGN, **MULTITASK, **CONTINUAL, **dict.fromkeys(TENSOR, _MORL)},
+    {**SYNTHETIC, **ENGINEERING, **DESIGN, **MULTITASK, **ADAPTATION, **CONTINUAL, **dict.fromkeys(TENSOR, _MORL)},
 )
 
 

@@ -15,6 +15,8 @@ from paretokit.solvers._registry import NATIVE, SolverRecord, SolverTable, fitti
 from paretokit.solvers._registry import table as list  # noqa: A004 - the contract's word
 
 if TYPE_CHECKING:
+    from paretokit.solvers.adaptation._paretoda import ParetoDA
+    from paretokit.solvers.adaptation._weighted import WeightedDA
     from paretokit.solvers.continual._agem import AGEM
     from paretokit.solvers.continual._ewc import EWC
     from paretokit.solvers.continual._gem import GEM
@@ -79,6 +81,7 @@ __all__ = [
     "MOReinforce",
     "MetropolisHastings",
     "MultiPolicyQ",
+    "ParetoDA",
     "ParetoSetModel",
     "PreferenceMerging",
     "PreferenceRehearsal",
@@ -92,6 +95,7 @@ __all__ = [
     "SurrogateMerging",
     "TaskArithmetic",
     "WeightAveraging",
+    "WeightedDA",
     "fitting",
     "list",
     "make",
@@ -99,7 +103,7 @@ __all__ = [
     "pymoo",
 ]
 
-_WORLDS = ("continual", "gflownet", "gradient", "merging", "morl")
+_WORLDS = ("adaptation", "continual", "gflownet", "gradient", "merging", "morl")
 _ADAPTERS = {"PygmoSolver": "_pygmo", "PymooSolver": "_pymoo", "pygmo": "_pygmo", "pymoo": "_pymoo"}
 
 

@@ -53,6 +53,7 @@ NATIVE: Mapping[str, str] = {
     "NSGA3": _ROOM + "_nsga3:NSGA3",
     "OPGFN": "paretokit.solvers.gflownet._opgfn:OPGFN",
     "PGMORL": "paretokit.solvers.morl._pgmorl:PGMORL",
+    "ParetoDA": "paretokit.solvers.adaptation._paretoda:ParetoDA",
     "ParetoSetModel": "paretokit.solvers.gradient._pareto_set:ParetoSetModel",
     "PreferenceMerging": "paretokit.solvers.merging._preference_merging:PreferenceMerging",
     "PreferenceRehearsal": "paretokit.solvers.continual._rehearsal:PreferenceRehearsal",
@@ -65,6 +66,7 @@ NATIVE: Mapping[str, str] = {
     "TaskArithmetic": "paretokit.solvers.merging._task_arithmetic:TaskArithmetic",
     "VCL": "paretokit.solvers.continual._vcl:VCL",
     "WeightAveraging": "paretokit.solvers.merging._weight_averaging:WeightAveraging",
+    "WeightedDA": "paretokit.solvers.adaptation._weighted:WeightedDA",
 }
 
 SOLVERS = Registry("solver", NATIVE)

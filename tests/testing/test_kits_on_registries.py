@@ -114,10 +114,22 @@ def test_native_solver_by_gradients_on_known_problems(name, problem):
     check_solver(pk.solvers.make(name, **GRADIENT[name]), pk.problems.make(problem), iterations=4)
 
 
+ADAPTATION = {
+    "ParetoDA": {"steps": 6, "batch_size": 8, "n_members": 2, "evaluate_every": 3},
+    "WeightedDA": {"steps": 6, "batch_size": 8, "preferences": 3, "evaluate_every": 3},
+}
+
+
+@pytest.mark.parametrize("name", ADAPTATION)
+def test_native_solver_of_adaptation(name):
+    moons = pk.problems.make("adaptation-moons-v1", n=60)
+    check_solver(pk.solvers.make(name, **ADAPTATION[name]), moons, iterations=3)
+
+
 def test_every_native_solver_is_checked():
     from paretokit.solvers._registry import NATIVE as REGISTERED
 
-    assert {*NATIVE, *WORLDS, *DESIGNS, *WORDS, *MERGING, *GRADIENT} == set(REGISTERED)
+    assert {*NATIVE, *WORLDS, *DESIGNS, *WORDS, *MERGING, *GRADIENT, *ADAPTATION} == set(REGISTERED)
 
 
 def small(name):

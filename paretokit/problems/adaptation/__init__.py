@@ -12,12 +12,28 @@ from paretokit.core._lazy import lazy_names
 
 if TYPE_CHECKING:
     from paretokit.problems.adaptation._adaptation import DomainAdaptation
+    from paretokit.problems.adaptation._image_shifts import (
+        FontDigits,
+        InvertedDigits,
+        LetterStyles,
+        NoisyDigits,
+        RotatedDigits,
+    )
     from paretokit.problems.adaptation._measures import discrepancy, mutual_information
     from paretokit.problems.adaptation._network import Classifier, convolutional, perceptron
+    from paretokit.problems.adaptation._table_shifts import CancerShift, RotatedMoons, WineShift
 
 __all__ = [
+    "CancerShift",
     "Classifier",
     "DomainAdaptation",
+    "FontDigits",
+    "InvertedDigits",
+    "LetterStyles",
+    "NoisyDigits",
+    "RotatedDigits",
+    "RotatedMoons",
+    "WineShift",
     "convolutional",
     "discrepancy",
     "mutual_information",
@@ -25,12 +41,33 @@ __all__ = [
 ]
 
 _HOMES = {
+    "CancerShift": "_table_shifts",
     "Classifier": "_network",
     "DomainAdaptation": "_adaptation",
+    "FontDigits": "_image_shifts",
+    "InvertedDigits": "_image_shifts",
+    "LetterStyles": "_image_shifts",
+    "NoisyDigits": "_image_shifts",
+    "RotatedDigits": "_image_shifts",
+    "RotatedMoons": "_table_shifts",
+    "WineShift": "_table_shifts",
     "convolutional": "_network",
     "discrepancy": "_measures",
     "mutual_information": "_measures",
     "perceptron": "_network",
+}
+
+_ROOM = "paretokit.problems.adaptation."
+
+ADAPTATION: dict[str, str] = {
+    "adaptation-cancer-v1": f"{_ROOM}_table_shifts:CancerShift",
+    "adaptation-fonts-v1": f"{_ROOM}_image_shifts:FontDigits",
+    "adaptation-inverted-v1": f"{_ROOM}_image_shifts:InvertedDigits",
+    "adaptation-moons-v1": f"{_ROOM}_table_shifts:RotatedMoons",
+    "adaptation-noisy-v1": f"{_ROOM}_image_shifts:NoisyDigits",
+    "adaptation-rotated-v1": f"{_ROOM}_image_shifts:RotatedDigits",
+    "adaptation-styles-v1": f"{_ROOM}_image_shifts:LetterStyles",
+    "adaptation-wine-v1": f"{_ROOM}_table_shifts:WineShift",
 }
 
 __getattr__, __dir__ = lazy_names(__name__, _HOMES)

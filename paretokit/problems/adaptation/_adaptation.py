@@ -8,9 +8,8 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 - the usual name
 
-from paretokit.core import Evaluation, EvaluationProtocol, Objective, Problem, Rng, Scoring
+from paretokit.core import Evaluation, EvaluationProtocol, Objective, Problem, Rng, Scoring, ShapeError
 from paretokit.core import _check as check
 from paretokit.core._parameters import Parameters
 from paretokit.core._problem import Observer
@@ -237,7 +236,10 @@ class DomainAdaptation(Problem):
             with torch.no_grad():
                 features, logits = self._outputs(row.to(self.dtype).unsqueeze(0), example, stacked=False)
         except RuntimeError as error:
-            check.shape(False, "network", f"take inputs of shape {list(example.shape[1:])}", str(error).splitlines()[0])
+            reason = str(error).splitlines()[0]
+            raise ShapeError(
+                check.message("network", f"take inputs of shape {list(example.shape[1:])}", reason)
+            ) from error
         flat = features.ndim == 3 and logits.ndim == 3
         shapes = f"{list(features.shape[1:])} and {list(logits.shape[1:])}"
         check.shape(flat, "network", "give features [n, q] and logits [n, K]", shapes)

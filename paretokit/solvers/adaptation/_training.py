@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from paretokit.core import Cost, Evaluation, Front, Lanes, Problem, Rng, Solver
 from paretokit.core import _check as check
