@@ -44,13 +44,13 @@ def best_face(face: Face, start: Tensor, *, rough: Face | None = None) -> Tensor
     """
     m = start.shape[-1]
     if m > MOST:
-        return _exchanged(face, start if rough is None else _exchanged(rough, start)[1])[0]
+        return exchanged(face, start if rough is None else exchanged(rough, start)[1])[0]
     x, _, merit = face(every_face(m, start.device).expand(*start.shape[:-1], -1, -1))
     at = torch.where(torch.isfinite(merit), merit, torch.inf).argmin(-1, keepdim=True).unsqueeze(-1)
     return x.gather(-2, at.expand(*at.shape[:-1], m)).squeeze(-2).clamp_min(0)
 
 
-def _exchanged(face: Face, start: Tensor) -> tuple[Tensor, Tensor]:
+def exchanged(face: Face, start: Tensor) -> tuple[Tensor, Tensor]:
     """Return the variables of the best face on the way, and that face."""
     m, inside, chosen = start.shape[-1], start, start
     number = torch.arange(m, device=start.device)
@@ -134,4 +134,10 @@ def nonnegative_minimizer(c: Tensor, q: Tensor) -> Tensor:
         room = ROOM * (1 + t.abs().amax(-1, keepdim=True))
         return torch.where(t.abs() <= room, 0.0, t), slack(t) + room, merit
 
+    if c.device.type == "cpu" and q.shape[-1] > MOST:
+        from paretokit.solvers.gradient._exchange import minimizer
+
+        return minimizer(c.flatten(0, -3) if c.ndim > 2 else c.unsqueeze(0), q.reshape(-1, q.shape[-1])).reshape(
+            q.shape
+        )
     return best_face(face, q < 0, rough=functools.partial(face, refine=False))

@@ -10,6 +10,9 @@ from torch import Tensor
 
 from paretokit.solvers.gradient._aggregator import Aggregator, Setting, correlation, eigen
 
+MOST = 1e8
+"""Largest trace of an inverse, and so inverse of an eigenvalue, for which factors are trusted."""
+
 
 @final
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +24,7 @@ class IMTLG(Aggregator):
 
     Weights may be negative. The projections are nonnegative.
 
-    Cost: an eigendecomposition of an m × m matrix.
+    Cost: a Cholesky factor of an m × m matrix, or its eigendecomposition where the factor is near singular.
 
     Source: Liu, Li, Kuang, Xue, Chen, Yang, Liao and Zhang (2021), ICLR. Deviations: the pseudo-inverse is that of
     gradients of length one, so that scales lose no digits; where the weights' sum is negative they are divided by its
@@ -30,12 +33,25 @@ class IMTLG(Aggregator):
 
     def _weights(self, given: Setting) -> Tensor:
         c, length = correlation(given.gramian)
-        value, vector = eigen(c)
-        m = value.shape[-1]
-        kept = value > value.amax(-1, keepdim=True) * m * torch.finfo(value.dtype).eps
-        inverse = torch.where(kept, 1 / torch.where(kept, value, 1.0), 0.0)
         ones = (given.gramian.diagonal(dim1=-2, dim2=-1) > 0).to(c.dtype)  # the lengths, or zero
-        v = (vector @ (inverse * (vector.mT @ ones.unsqueeze(-1)).squeeze(-1)).unsqueeze(-1)).squeeze(-1) / length
+        v = _solution(c, ones) / length
         total = v.sum(-1, keepdim=True).abs()
         enough = total > 1e-12 * v.abs().amax(-1, keepdim=True)
         return torch.where(enough, v / torch.where(enough, total, 1.0), torch.where(torch.isfinite(v), 0.0, v))
+
+
+def _solution(c: Tensor, right: Tensor) -> Tensor:
+    """Return the pseudo-inverse's product: by Cholesky's factors where no eigenvalue is small, else by eigenvectors."""
+    factor = torch.linalg.cholesky_ex(c)[0]
+    one = torch.eye(c.shape[-1], dtype=c.dtype, device=c.device)
+    inverse = torch.cholesky_solve(one, factor)
+    easy = inverse.diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True) < MOST  # false for NaN
+    found = (inverse @ right.unsqueeze(-1)).squeeze(-1)
+    if c.device.type == "cpu" and bool(easy.all()):
+        return found
+    m = c.shape[-1]
+    value, vector = eigen(c)
+    kept = value > value.amax(-1, keepdim=True) * m * torch.finfo(value.dtype).eps
+    inverse = torch.where(kept, 1 / torch.where(kept, value, 1.0), 0.0)
+    other = (vector @ (inverse * (vector.mT @ right.unsqueeze(-1)).squeeze(-1)).unsqueeze(-1)).squeeze(-1)
+    return torch.where(easy, found, other)
