@@ -39,8 +39,14 @@ def fonts(faces: Sequence[str] = FACES) -> list[tuple[str, Path]]:
     return [(face, folder / f"{face}.ttf") for face in faces if (folder / f"{face}.ttf").exists()]
 
 
-def templates(characters: str, faces: Sequence[str] = FACES) -> Tensor:
-    """Return glyphs `[faces, characters, 48, 48]` in [0, 1], of every face that has all the characters."""
+def templates(characters: str, faces: Sequence[str] = FACES, *, relative: bool = False) -> Tensor:
+    """Return glyphs `[faces, characters, 48, 48]` in [0, 1], of every face that has all the characters.
+
+    Args:
+        characters: One glyph each.
+        faces: Names of fonts.
+        relative: Whether glyphs keep their sizes relative to the face's largest one, else all are as large.
+    """
     from matplotlib.ft2font import FT2Font
 
     drawn = []
@@ -49,7 +55,9 @@ def templates(characters: str, faces: Sequence[str] = FACES) -> Tensor:
         known = font.get_charmap()
         if all(ord(c) in known for c in characters):
             font.set_size(FINE, 72)
-            drawn.append(torch.stack([_centered(_rendered(font, c)) for c in characters]))
+            pixels = [_rendered(font, c) for c in characters]
+            largest = max(max(p.shape) for p in pixels)
+            drawn.append(torch.stack([_centered(p, INK / (largest if relative else max(p.shape))) for p in pixels]))
     return torch.stack(drawn)
 
 
@@ -65,10 +73,9 @@ def _rendered(font: FT2Font, character: str) -> Tensor:
     return gray[int(rows[0]) : int(rows[-1]) + 1, int(columns[0]) : int(columns[-1]) + 1]
 
 
-def _centered(pixels: Tensor) -> Tensor:
-    """Return gray levels scaled to a longer side of `INK`, in the middle of `[48, 48]`."""
+def _centered(pixels: Tensor, scale: float) -> Tensor:
+    """Return scaled gray levels in the middle of `[48, 48]`."""
     height, width = pixels.shape
-    scale = INK / max(height, width)
     size = [max(1, round(height * scale)), max(1, round(width * scale))]
     scaled = F.interpolate(pixels[None, None], size=size, mode="bilinear", align_corners=False, antialias=True)[0, 0]
     top, left = (FINE - size[0]) // 2, (FINE - size[1]) // 2

@@ -5,10 +5,11 @@ A new problem, solver, indicator or environment is tested by existing: `check_pr
 `AssertionError` with one line that says which rule is broken.
 """
 
+from paretokit.testing._continual import check_continual
 from paretokit.testing._design import check_design
 from paretokit.testing._environment import check_environment
 from paretokit.testing._indicator import check_indicator
 from paretokit.testing._problem import check_problem
 from paretokit.testing._solver import check_solver
 
-__all__ = ["check_design", "check_environment", "check_indicator", "check_problem", "check_solver"]
+__all__ = ["check_continual", "check_design", "check_environment", "check_indicator", "check_problem", "check_solver"]

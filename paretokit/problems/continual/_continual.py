@@ -5,12 +5,22 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, Self
+from typing import Any, Literal, Protocol, Self
 
 import torch
 from torch import Tensor, nn
 
-from paretokit.core import Evaluation, EvaluationProtocol, Objective, ParetoError, Problem, Rng, Scoring, ShapeError
+from paretokit.core import (
+    Evaluation,
+    EvaluationProtocol,
+    Objective,
+    ParetoError,
+    Problem,
+    Rng,
+    Scoring,
+    Sense,
+    ShapeError,
+)
 from paretokit.core import _check as check
 from paretokit.core._parameters import Parameters
 from paretokit.core._problem import Observer
@@ -23,6 +33,14 @@ MEMBERS = 64
 """Networks that are measured at once."""
 EXAMPLES = 4096
 """Examples that are measured at once."""
+
+
+class Readable(Protocol):
+    """What hands out the training data of a task."""
+
+    def __getitem__(self, k: int, /) -> Examples:
+        """Return inputs and labels of task k."""
+        ...
 
 
 class Training:
@@ -131,10 +149,10 @@ class ContinualLearning(Problem):
         check.that(len(set(named)) == len(named), "names", "be different", named)
         self.backbone = None if backbone is None else copy.deepcopy(backbone).eval().requires_grad_(requires_grad=False)
         self.tasks = Tasks(tasks, named, self.backbone)
-        self.training: Training | Sequence[Examples] = Training(self.tasks)
+        self.training: Readable = Training(self.tasks)
         self.scenario, self.metric, self.batch_size = scenario, metric, batch_size
-        word, sense = ("accuracy", "max") if metric == "accuracy" else ("loss", "min")
-        self.objectives = tuple(Objective(f"{word} on {name}", sense) for name in named)
+        sense: Sense = "max" if metric == "accuracy" else "min"
+        self.objectives = tuple(Objective(f"{metric} on {name}", sense) for name in named)
         if metric == "accuracy":
             m = len(named)
             scoring = Scoring(reference_point=(0.0,) * m, ideal=(1.0,) * m, nadir=(0.0,) * m)

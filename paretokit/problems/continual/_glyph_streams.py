@@ -15,7 +15,12 @@ from paretokit.problems.continual._networks import RandomFeatures
 from paretokit.problems.continual._stream import ReadyStream, Sizes
 from paretokit.problems.continual._task import StreamTask
 
-NINE = tuple(f for f in FACES if f.startswith("DejaVu") and f not in ("DejaVuSerif-BoldItalic", "DejaVuSerif-Italic", "DejaVuSansMono-BoldOblique"))
+NINE = tuple(
+    f
+    for f in FACES
+    if f.startswith("DejaVu")
+    and f not in ("DejaVuSerif-BoldItalic", "DejaVuSerif-Italic", "DejaVuSansMono-BoldOblique")
+)
 CASE = "AaBbDdEeGgHhQqRr"
 DIGIT = "A0B1C2D3E4F5G6H7"
 
@@ -28,20 +33,20 @@ class _GlyphStream(ReadyStream):
 
     def _draw(self, rng: Rng, *, sizes: Sizes, noise: float, n_features: int) -> None:
         check.that(2 <= self.n_tasks <= 8, "n_tasks", "lie in 2 … 8", self.n_tasks)
-        check.at_least(0, noise=noise)
+        check.at_least(0, noise=noise, n_features=n_features)
         tasks = []
+        drawn = templates(self.pairs, NINE, relative=True)
         for k in range(self.n_tasks):
             pair = self.pairs[2 * k : 2 * k + 2]
-            glyphs = templates(pair, NINE)
+            glyphs = drawn[:, 2 * k : 2 * k + 2]
             own = rng.child("task", k)
             labels = (torch.arange(2 * sizes.total) % 2)[own.child("order").permutation(2 * sizes.total)]
             faces = own.child("faces").integers(len(glyphs), len(labels))
-            images = jittered(glyphs[faces, labels], own.child("affine"), turn=15, scale=0.15, shear=0.15, shift=0.1)
+            images = jittered(glyphs[faces, labels], own.child("affine"), turn=15, scale=0.1, shear=0.1, shift=0.1)
             images = images + noise * own.child("noise").normal(*images.shape, dtype=torch.float32)
-            tasks.append(StreamTask(f"{pair[0]} or {pair[1]}", *sizes.parts((images, labels))))
+            seen = images if n_features else images.flatten(1)
+            tasks.append(StreamTask(f"{pair[0]} or {pair[1]}", *sizes.parts((seen, labels))))
         backbone = RandomFeatures(SIDE * SIDE, n_features, rng.child("features")) if n_features else None
-        if backbone is None:
-            tasks = [StreamTask(t.name, *((x.flatten(1), y) for x, y in (t.train, t.validation, t.test or t.train))) for t in tasks]
         self._build(tasks, n_classes=2, backbone=backbone, width=n_features or SIDE * SIDE)
 
 
@@ -51,7 +56,7 @@ class CaseStream(_GlyphStream):
 
     All tasks ask the same question of other shapes, so that what serves several of them exists: the setting in which
     IBCL's assumption holds. Glyphs of nine faces of DejaVu that matplotlib ships, each under its own affine map (± 15°,
-    15 % in scale and shear), with noise, 16 x 16 pixels; frozen random features stand in for a trained encoder.
+    10 % in scale, lean and place), with noise, 16 x 16 pixels; frozen random features stand in for a trained encoder.
 
     Args:
         n_tasks: How many letters, from the first on.

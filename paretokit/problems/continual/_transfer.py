@@ -106,7 +106,9 @@ def preferred_matrix(accuracies: Tensor, preferences: Tensor) -> Tensor:
     w = _on_simplex(preferences).to(accuracies)
     total = w.sum(-2)
     mean = accuracies.mean(-2)
-    return torch.where(total > 0, (accuracies * w).sum(-2) / total.clamp_min(1e-300 if w.dtype == torch.float64 else 1e-30), mean)
+    return torch.where(
+        total > 0, (accuracies * w).sum(-2) / total.clamp_min(1e-300 if w.dtype == torch.float64 else 1e-30), mean
+    )
 
 
 def _on_simplex(preferences: Tensor) -> Tensor:

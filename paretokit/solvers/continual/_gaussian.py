@@ -14,8 +14,10 @@ def kl_divergence(mean: Tensor, std: Tensor, *, prior_mean: Tensor, prior_std: T
     .. math:: \sum_d \log\frac{s_d}{\sigma_d} + \frac{\sigma_d^2 + (\mu_d - m_d)^2}{2 s_d^2} - \frac12
 
     Args:
-        mean, std: :math:`\mu, \sigma` `[*batch, D]`.
-        prior_mean, prior_std: m, s `[*batch, D]`.
+        mean: :math:`\mu` `[*batch, D]`.
+        std: :math:`\sigma` `[*batch, D]`.
+        prior_mean: m `[*batch, D]`.
+        prior_std: s `[*batch, D]`.
     """
     ratio = std / prior_std
     shift = (mean - prior_mean) / prior_std
@@ -28,7 +30,8 @@ def wasserstein(mean: Tensor, std: Tensor, *, others: tuple[Tensor, Tensor]) -> 
     .. math:: W_2^2 = \lVert \mu - \mu' \rVert^2 + \lVert \sigma - \sigma' \rVert^2
 
     Args:
-        mean, std: `[D]`.
+        mean: `[D]`.
+        std: `[D]`.
         others: Means and standard deviations `[n, D]`.
 
     Source: Dowson and Landau (1982), Journal of Multivariate Analysis 12. The IBCL code divides the norms by D, adds
@@ -39,15 +42,14 @@ def wasserstein(mean: Tensor, std: Tensor, *, others: tuple[Tensor, Tensor]) -> 
     return ((means - mean).square().sum(-1) + (stds - std).square().sum(-1)).sqrt()
 
 
-def evidence(
-    rows: Tensor, noise: Tensor, *, prior_mean: Tensor, prior_std: Tensor
-) -> tuple[Tensor, Tensor]:
+def evidence(rows: Tensor, noise: Tensor, *, prior_mean: Tensor, prior_std: Tensor) -> tuple[Tensor, Tensor]:
     r"""Return one draw :math:`\mu + \sigma \epsilon` a member `[P, D]`, and its divergence from the prior `[P]`.
 
     Args:
         rows: :math:`\mu` and :math:`\log \sigma` side by side `[P, 2 D]`.
         noise: :math:`\epsilon` `[P, D]`.
-        prior_mean, prior_std: `[P, D]`.
+        prior_mean: `[P, D]`.
+        prior_std: `[P, D]`.
     """
     mean, log_std = rows.chunk(2, -1)
     std = log_std.exp()

@@ -63,9 +63,9 @@ class IBCL(Variational[IBCLState]):
 
     The first answer to a preference is the region's center (the mean network), the others are drawn from the region:
     their spread is the uncertainty, see `region_of`. It works as far as networks between posteriors are good: for
-    tasks that share a concept and start from one prior; on tasks that conflict, training for each preference is better.
+    tasks that share a concept and start from one prior; on tasks that conflict, training for each preference wins.
 
-    Cost: a backward pass a prior and example and epoch; memory 2 D numbers a kept posterior; an answer one weighted sum.
+    Cost: a backward pass a prior, example and epoch; memory 2 D numbers a kept posterior; an answer one weighted sum.
 
     Source: Lu, Caprio, Eaton and Lee (2023), arXiv 2305.14782. Deviations from their code: the distance is the true
     2-Wasserstein; `alpha` is the mass outside; coordinates are drawn each by itself; the divergence is scaled by the
@@ -122,9 +122,7 @@ class IBCL(Variational[IBCLState]):
         asked = over_seen(rows_of(self._given, problem.n_objectives), state.base.n_tasks)
         return self.answers(problem, state, asked), asked
 
-    def answers(
-        self, problem: Problem, state: IBCLState, preferences: Tensor, *, n_tasks: int | None = None
-    ) -> Tensor:
+    def answers(self, problem: Problem, state: IBCLState, preferences: Tensor, *, n_tasks: int | None = None) -> Tensor:
         """Return one network `[n, d]` for each preference `[n, m]`: its region's center.
 
         Args:

@@ -53,7 +53,7 @@ class LearnerState:
     steps: int = 0
     evaluations: int = 0
     work: float = 0.0
-    data: tuple[Tensor, Tensor] | None = transient()  # noqa: RUF009 - a field
+    data: tuple[Tensor, Tensor] | None = transient()
 
 
 S = TypeVar("S", bound=LearnerState)

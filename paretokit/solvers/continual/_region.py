@@ -105,9 +105,9 @@ class Region:
         return scaled.square().sum(-1) <= chi_square_quantile(x.shape[-1], 1 - self.alpha) * (1 + 1e-6)
 
     def sample(self, n: int, rng: Rng) -> Tensor:
-        """Return n parameters `[n, D]` of the region: uniform in it, or of a mixture, its draws that fall into it.
+        r"""Return n parameters `[n, D]` of the region: uniform in it, or of a mixture, its draws that fall into it.
 
-        Uniform in an ellipsoid is a random direction times :math:`r\\,u^{1/D}`.
+        Uniform in an ellipsoid is a random direction times :math:`r\,u^{1/D}`.
 
         Raises:
             InputError: If hardly any draw of a mixture falls into its region.
@@ -152,12 +152,13 @@ class Region:
 def combined(means: Tensor, stds: Tensor, weights: Tensor, *, way: Combination) -> tuple[Tensor, Tensor, Tensor]:
     r"""Return means, standard deviations and weights of the components of a preference's distribution.
 
-    "barycenter": :math:`\sum \beta \mu, \sum \beta \sigma`, the 2-Wasserstein barycenter of diagonal Gaussians, which is
-    what the code of IBCL does. "moments": the Gaussian with the mixture's mean and variance. "mixture":
+    "barycenter": :math:`\sum \beta \mu, \sum \beta \sigma`, the 2-Wasserstein barycenter of diagonal Gaussians, as in
+    the code of IBCL. "moments": the Gaussian with the mixture's mean and variance. "mixture":
     :math:`\sum \beta q`, which is what its theory says.
 
     Args:
-        means, stds: Of posteriors `[k, D]`.
+        means: Of posteriors `[k, D]`.
+        stds: Theirs `[k, D]`.
         weights: :math:`\beta` `[k]`, on the simplex.
         way: Which of these.
     """

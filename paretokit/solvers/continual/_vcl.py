@@ -10,7 +10,7 @@ from torch import Tensor
 from paretokit.core import Problem, Rng
 from paretokit.core import _check as check
 from paretokit.problems.continual import ContinualLearning
-from paretokit.solvers.continual._learner import empty_fields
+from paretokit.solvers.continual._learner import empty_fields, stream_of
 from paretokit.solvers.continual._variational import Variational, VariationalState, guide, priors_of, with_buffers
 
 
@@ -49,7 +49,5 @@ class VCL(Variational[VariationalState]):
 
     def decisions(self, problem: Problem, state: VariationalState) -> tuple[Tensor, Tensor | None]:
         """Return the mean network."""
-        from paretokit.solvers.continual._learner import stream_of
-
         mean = state.rows.chunk(2, -1)[0]
         return problem.space.project(with_buffers(stream_of(problem), mean)), None
