@@ -27,9 +27,10 @@ ALL_FILES = [
 ]
 ROOMS = (
     *("core", "decision", "indicators", "nn", "plots", "problems"),
-    *("problems.adaptation", "problems.design"),
+    *("problems.adaptation", "problems.continual", "problems.design"),
     *("problems.merging", "problems.morl", "problems.multitask", "run", "scalarization", "solvers"),
-    *("solvers.adaptation", "solvers.gflownet", "solvers.gradient", "solvers.merging", "solvers.morl", "testing"),
+    *("solvers.adaptation", "solvers.continual", "solvers.gflownet", "solvers.gradient", "solvers.merging"),
+    *("solvers.morl", "testing"),
 )
 HEAVY = (
     *("RNA", "botorch", "gpytorch", "joblib", "matplotlib", "mo_gymnasium", "moocore", "numba", "pandas", "pygmo"),
