@@ -8,7 +8,7 @@ import torch
 import paretokit as pk
 from paretokit import indicators
 from paretokit.problems.morl._table import TENSOR
-from paretokit.testing import check_environment, check_indicator, check_problem, check_solver
+from paretokit.testing import check_continual, check_environment, check_indicator, check_problem, check_solver
 
 NATIVE = ["MOEAD", "NSGA2", "NSGA3", "QuasiRandomSearch", "RandomSearch", "SMSEMOA"]
 
@@ -126,10 +126,30 @@ def test_native_solver_of_adaptation(name):
     check_solver(pk.solvers.make(name, **ADAPTATION[name]), moons, iterations=3)
 
 
+CONTINUAL = {
+    "AGEM": {"memory": 4},
+    "EWC": {},
+    "ExperienceReplay": {"memory": 4},
+    "GEM": {"memory": 4},
+    "IBCL": {"preferences": 5},
+    "PreferenceRehearsal": {"memory": 4, "preferences": 3},
+    "VCL": {},
+}
+
+
+@pytest.mark.parametrize("name", CONTINUAL)
+def test_native_solver_of_streams(name):
+    from tests.solvers.continual.streams import stream
+
+    solver, problem = pk.solvers.make(name, **CONTINUAL[name], epochs=2, batch_size=12), stream(0.0, 0.8)
+    check_solver(solver, problem, iterations=4)
+    check_continual(solver, problem)
+
+
 def test_every_native_solver_is_checked():
     from paretokit.solvers._registry import NATIVE as REGISTERED
 
-    assert {*NATIVE, *WORLDS, *DESIGNS, *WORDS, *MERGING, *GRADIENT, *ADAPTATION} == set(REGISTERED)
+    assert {*NATIVE, *WORLDS, *DESIGNS, *WORDS, *MERGING, *GRADIENT, *CONTINUAL, *ADAPTATION} == set(REGISTERED)
 
 
 def small(name):
