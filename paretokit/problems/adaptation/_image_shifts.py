@@ -17,8 +17,8 @@ from paretokit.problems.adaptation._network import Classifier, convolutional, pe
 
 DIGITS = "0123456789"
 LETTERS = "ABCDEFGHIJ"
-FATTER = 5
-"""Pixels of a template over which ink spreads where strokes are thickened."""
+MARGIN = 4
+"""Pixels that are cut from each side of a template, so that digits fill the image."""
 SANS = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSansMono", "DejaVuSansMono-Bold", "cmss10")
 ITALIC = ("DejaVuSerif-Italic", "DejaVuSerif-BoldItalic", "STIXGeneralItalic", "STIXGeneralBolIta", "cmti10")
 Architecture = Literal["cnn", "mlp"]
@@ -27,6 +27,11 @@ Architecture = Literal["cnn", "mlp"]
 def _network(architecture: Architecture, classes: int) -> Classifier:
     check.one_of(("cnn", "mlp"), architecture=architecture)
     return unseeded(lambda: convolutional(classes) if architecture == "cnn" else perceptron(SIDE * SIDE, classes))
+
+
+def _filled(sources: Tensor) -> Tensor:
+    """Return templates without their margins."""
+    return sources[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
 
 
 def _still(sources: Tensor) -> Tensor:
@@ -45,8 +50,8 @@ def _glyphs(pool: Tensor, n: int, rng: Rng) -> tuple[Tensor, Tensor]:
 class FontDigits(DomainAdaptation):
     """Digits in sixteen fonts, strongly distorted, to scikit-learn's 1797 handwritten digits.
 
-    Font digits are turned by up to 25 degrees, stretched by a quarter, leaning by up to 0.35, and half of them have
-    thicker strokes. Images are 16 x 16.
+    Font digits are turned by up to 25 degrees, grow or shrink by up to a quarter, lean by up to 0.35, and half of them
+    have strokes a pixel thicker on each side. Images are 16 x 16 and filled by the digit.
 
     Args:
         seed: Of the source's images and of the splits.
@@ -60,13 +65,12 @@ class FontDigits(DomainAdaptation):
         check.at_least(100, n_source=n_source)
         self.seed, self.n_source, self.architecture = seed, n_source, architecture
         rng = Rng.from_seed(seed).child("fonts")
-        sources, labels = _glyphs(templates(DIGITS)[:16], n_source, rng)
-        half = rng.child("thick").uniform(n_source) < 0.5
-        fat = F.max_pool2d(sources.unsqueeze(1), FATTER, 1, FATTER // 2).squeeze(1)
-        sources = torch.where(half[:, None, None], fat, sources)
-        images = jittered(sources, rng.child("affine"), turn=25, scale=0.25, shear=0.35, shift=0.08)
+        sources, labels = _glyphs(_filled(templates(DIGITS))[:16], n_source, rng)
+        images = jittered(sources, rng.child("affine"), turn=25, scale=0.25, shear=0.35, shift=0)
+        half = rng.child("thick").uniform(n_source)[:, None, None, None] < 0.5
+        images = torch.where(half, F.max_pool2d(images, 3, 1, 1), images)
         written, classes = handwritten()
-        target = (_still(written), classes)
+        target = (_still(_filled(written)), classes)
         super().__init__((images, labels), target, _network(architecture, len(DIGITS)), split_seed=seed)
 
     def options(self) -> Mapping[str, Any]:

@@ -53,8 +53,10 @@ def cooperative_weights(
 
     Cost: the vertices of a polygon, for m = 3 and "descent" 21 systems of three equations.
 
-    Source: Lv et al. (2021), NeurIPS, equation 6 and theorem 1. In the authors' code the held-out loss is never
-    positive, so that it always takes the descent program.
+    Source: Lv et al. (2021), NeurIPS, equation 6. In the authors' code the held-out loss is never positive, so that it
+    always takes the descent program. Their theorem 1, that no objective rises where the optimum is at odds with the
+    held-out loss, holds for "descent", and for "guidance" where no :math:`a_j` is positive; elsewhere a held-out
+    gradient outside the objectives' span gives counterexamples.
     """
     check.one_of(DIRECTIONS, direction=direction)
     m = gramian.shape[-1]

@@ -78,7 +78,15 @@ class Gradients:
 
 @dataclass(frozen=True, kw_only=True)
 class AdaptationTraining(Solver[TrainingState]):
-    """Stochastic descent of source loss, alignment and target information; subclasses say how features weigh them."""
+    r"""Stochastic descent of source loss, alignment and target information; subclasses say how features weigh them.
+
+    Each step draws a minibatch of the source, one of the target, and, where a rule asks for it, one of held-out target
+    inputs. Objectives are the source cross-entropy, the alignment's loss after the reversal of gradients, and minus the
+    mutual information of target inputs and (refined) predictions. With their gradients :math:`g_i` with respect to the
+    shared features only, features descend :math:`3 \sum_i w_i g_i`; the classifier descends the first two, unweighted
+    (the second where its weight is above zero); discriminators descend their own losses, on detached features where
+    they serve the refinement. Normalizations over batches see both domains together.
+    """
 
     solves: ClassVar[type[Problem]] = DomainAdaptation
     state_type: ClassVar[type] = TrainingState
