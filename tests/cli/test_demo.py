@@ -11,6 +11,7 @@ import pytest
 
 import paretokit as pk
 from paretokit.cli import _demo, main
+from paretokit.cli._demo_continual import ContinualPanel
 from paretokit.cli._demo_designs import DesignPanel
 from paretokit.cli._demo_merging import MergingPanel
 from paretokit.cli._demo_panels import PanelReport, Picked, Picture, Row, panels
@@ -94,6 +95,7 @@ def test_every_panel_is_well_formed(monkeypatch, tmp_path):
         "minecart",
         "design",
         "merging",
+        "continual",
     ]
     searches = [panel for panel in found if isinstance(panel, SearchPanel)]
     for panel in searches:
@@ -105,7 +107,7 @@ def test_every_panel_is_well_formed(monkeypatch, tmp_path):
         assert "pymoo" in libraries
         assert "pygmo" in libraries or problem.n_constraints
     assert any(pk.problems.make(panel.problem_id).n_constraints for panel in searches)
-    others = [panel for panel in found if isinstance(panel, (PolicyPanel, DesignPanel, MergingPanel))]
+    others = [panel for panel in found if isinstance(panel, (PolicyPanel, DesignPanel, MergingPanel, ContinualPanel))]
     assert len(searches) + len(others) == len(found)
     monkeypatch.setenv("PARETOKIT_CACHE", str(tmp_path))
     tiny = {"width": 8, "depth": 1, "train": 20, "test": 20, "pretraining_steps": 1, "finetuning_steps": 1}
@@ -113,7 +115,7 @@ def test_every_panel_is_well_formed(monkeypatch, tmp_path):
         small = dataclasses.replace(panel, size=tiny) if isinstance(panel, MergingPanel) else panel
         problem = small.problem()
         assert len(panel.preference) == problem.n_objectives
-        assert (problem.front_kind == "unknown") == isinstance(panel, MergingPanel)
+        assert (problem.front_kind == "unknown") == isinstance(panel, (MergingPanel, ContinualPanel))
         for entrant in panel.entrants:
             pk.solvers.make(entrant.name, **entrant.options).check(problem)
 
