@@ -16,42 +16,44 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from paretokit._version import __version__
-from paretokit.core import (
-    Binary,
-    Box,
-    Categorical,
-    CheckpointError,
-    Evaluation,
-    EvaluationError,
-    EvaluationProtocol,
-    Front,
-    InputError,
-    Integers,
-    Measurement,
-    MissingPackageError,
-    Mixed,
-    Objective,
-    Parameters,
-    ParetoError,
-    ParetoWarning,
-    Problem,
-    ProtocolError,
-    Rng,
-    Scoring,
-    Sequences,
-    ShapeError,
-    Solver,
-    UnknownNameError,
-    UnsupportedProblemError,
-    View,
-)
-from paretokit.run import Archive, Budget, Checkpoint, Moment, Result, Session, solve, solve_many
 
 if TYPE_CHECKING:
     from paretokit import decision, indicators, plots, problems, scalarization, solvers, testing
     from paretokit.bench import compare
+    from paretokit.core import (
+        Binary,
+        Box,
+        Categorical,
+        CheckpointError,
+        Evaluation,
+        EvaluationError,
+        EvaluationProtocol,
+        Front,
+        InputError,
+        Integers,
+        Measurement,
+        MissingPackageError,
+        Mixed,
+        Objective,
+        Parameters,
+        ParetoError,
+        ParetoWarning,
+        Problem,
+        ProtocolError,
+        Rng,
+        Scoring,
+        Sequences,
+        ShapeError,
+        Solver,
+        UnknownNameError,
+        UnsupportedProblemError,
+        View,
+    )
+    from paretokit.run import Archive, Budget, Checkpoint, Moment, Result, Session, solve, solve_many
 
 _ROOMS = ("decision", "indicators", "plots", "problems", "scalarization", "solvers", "testing")
+_INNER = ("bench", "core", "nn", "run")
+_RUN = ("Archive", "Budget", "Checkpoint", "Moment", "Result", "Session", "solve", "solve_many")
 
 __all__ = [
     "Archive",
@@ -102,14 +104,16 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a room when it is first entered."""
-    if name in _ROOMS:
-        return importlib.import_module(f"paretokit.{name}")
-    if name == "compare":
-        from paretokit.bench import compare
+    """Import a room when it is first entered, and a name's room when it is first used.
 
-        return compare
-    raise AttributeError(f"module 'paretokit' has no attribute {name!r}")
+    So `paretokit --help` answers without torch.
+    """
+    if name in _ROOMS or name in _INNER:
+        return importlib.import_module(f"paretokit.{name}")
+    if name not in __all__:
+        raise AttributeError(f"module 'paretokit' has no attribute {name!r}")
+    room = "bench" if name == "compare" else "run" if name in _RUN else "core"
+    return getattr(importlib.import_module(f"paretokit.{room}"), name)
 
 
 def __dir__() -> list[str]:
