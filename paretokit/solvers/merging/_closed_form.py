@@ -13,6 +13,7 @@ from paretokit.core import Cost, Evaluation, Front, Problem, Rng, Solver
 from paretokit.core import _check as check
 from paretokit.core._serial import transient
 from paretokit.problems.merging import ModelMerging, TaskVectors
+from paretokit.solvers.merging._inside import check_inside, outside
 
 
 def merging_of(problem: Problem) -> ModelMerging:
@@ -81,15 +82,18 @@ class ClosedForm(Solver[ClosedFormState]):
         """Return the examples through networks that making the task vectors costs, a backward pass as two."""
         return 0.0
 
+    def check(self, problem: Problem) -> None:
+        """Raise unless the problem can be solved: `InputError` for a scale outside its bounds."""
+        if isinstance(problem, ModelMerging):
+            setting = "scale" if "scale" in self.config() else None
+            check_inside(problem, self.scales(problem), setting=setting, solver=self.name)
+        super().check(problem)
+
     def unsupported(self, problem: Problem) -> str | None:
-        """Tell which scale lies outside the problem's bounds."""
+        """Tell whether a scale lies outside the problem's bounds."""
         if not isinstance(problem, ModelMerging):
             return "it merges models"
-        low, high = problem.bounds
-        for scale in self.scales(problem):
-            if not low <= scale <= high:
-                return f"its coefficient {scale:g} lies outside the problem's bounds ({low:g}, {high:g})"
-        return None
+        return "its coefficients lie outside the problem's bounds" if outside(problem, self.scales(problem)) else None
 
     def init(self, problem: Problem, rng: Rng, *, initial: Tensor | None = None) -> ClosedFormState:
         """Return the state before anything was merged.

@@ -16,6 +16,7 @@ from paretokit.core._serial import transient
 from paretokit.nn import Adam, AdamState
 from paretokit.problems.merging import ModelMerging
 from paretokit.solvers.merging._closed_form import merging_of
+from paretokit.solvers.merging._inside import check_inside, outside
 from paretokit.solvers.merging._minibatches import SIGNALS, Minibatch, Signal, minibatch
 
 
@@ -102,13 +103,17 @@ class Descent(Solver[DescentState]):
         """Return how often an example goes back through the network in a step, for each member."""
         return 1
 
+    def check(self, problem: Problem) -> None:
+        """Raise unless the problem can be solved: `InputError` for a clamp outside its bounds."""
+        check_inside(problem, self.clamp, setting="clamp", solver=self.name)
+        super().check(problem)
+
     def unsupported(self, problem: Problem) -> str | None:
         """Tell which bounds or labels are missing."""
         if not isinstance(problem, ModelMerging):
             return "it merges models"
-        low, high = problem.bounds
-        if self.clamp[0] < low or self.clamp[1] > high:
-            return f"its clamp {self.clamp} reaches outside the problem's bounds ({low:g}, {high:g})"
+        if outside(problem, self.clamp):
+            return "its clamp reaches outside the problem's bounds"
         if self.objective == "validation":
             bare = [t.name for t in problem.tasks if t.validation is None]
             if bare:

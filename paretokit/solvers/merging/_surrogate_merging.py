@@ -13,6 +13,7 @@ from paretokit.core import _check as check
 from paretokit.problems.merging import ModelMerging
 from paretokit.scalarization import tchebycheff
 from paretokit.solvers.merging._closed_form import merging_of
+from paretokit.solvers.merging._inside import check_inside, outside
 from paretokit.solvers.merging._preference_merging import lattice
 from paretokit.solvers.merging._quadratic import Quadratic
 
@@ -90,13 +91,17 @@ class SurrogateMerging(Solver[SurrogateState]):
         """Whether the run ends by itself."""
         return True
 
+    def check(self, problem: Problem) -> None:
+        """Raise unless the problem can be solved: `InputError` for a region outside its bounds."""
+        check_inside(problem, self.region, setting="region", solver=self.name)
+        super().check(problem)
+
     def unsupported(self, problem: Problem) -> str | None:
         """Tell which bounds are too narrow, or how many evaluations a quadratic needs."""
         if not isinstance(problem, ModelMerging):
             return "it merges models"
-        low, high = problem.bounds
-        if self.region[0] < low or self.region[1] > high:
-            return f"its region {self.region} reaches outside the problem's bounds ({low:g}, {high:g})"
+        if outside(problem, self.region):
+            return "its region reaches outside the problem's bounds"
         least = problem.vectors.n_tasks + 2
         if self.evaluations is not None and self.evaluations < least:
             return f"its {self.evaluations} evaluations are fewer than {least}, each task vector, the mean and one more"

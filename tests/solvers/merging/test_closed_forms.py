@@ -5,7 +5,7 @@ import torch
 from small_merging import small
 
 import paretokit as pk
-from paretokit.core import InputError, UnsupportedProblemError
+from paretokit.core import InputError
 from paretokit.testing import check_solver
 
 
@@ -130,11 +130,6 @@ def test_as_a_solver(solver):
 def test_bad_options_are_named(make, line):
     with pytest.raises(InputError, match=line):
         make()
-
-
-def test_a_scale_outside_the_bounds_is_named():
-    with pytest.raises(UnsupportedProblemError, match=r"coefficient 1.5 lies outside the problem's bounds \(0, 1\)"):
-        pk.solve(small(), pk.solvers.TaskArithmetic(scale=1.5), seed=0, progress=False)
 
 
 def test_starting_rows_are_refused():

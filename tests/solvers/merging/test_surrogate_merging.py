@@ -108,7 +108,6 @@ def test_bad_options_are_named(options, line):
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        ({"region": (-1.0, 1.0)}, "reaches outside the problem's bounds"),
         ({"evaluations": 3}, "its 3 evaluations are fewer than 4"),
     ],
 )
