@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from paretokit.core import Rng
 from paretokit.core import _check as check
 from paretokit.problems.merging._directions import examples_of, load_tuned, one_each, single, tuned_row
+from paretokit.problems.merging._module import plain_attention
 from paretokit.problems.merging._tasks import Inputs, count, parts, rebuilt
 from paretokit.problems.merging._vectors import TaskVectors
 
@@ -130,7 +131,8 @@ def remaining_information(scored: Scored, named: dict[str, Tensor], inputs: Inpu
     total = {name: torch.zeros_like(t) for name, t in named.items()}
     for begin in range(0, n, chunk):
         try:
-            found = torch.func.vmap(information)([t[begin : begin + chunk] for t in tensors])
+            with plain_attention():
+                found = torch.func.vmap(information)([t[begin : begin + chunk] for t in tensors])
         except RuntimeError as error:
             said = str(error).splitlines()[0]
             rule = "be a network that torch.func.vmap can follow, for Fisher merging"
