@@ -10,7 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from paretokit.core import _check as check
-from paretokit.problems.merging._checkpoints import Checkpoint, Source, check_alike, check_finite, held, open_checkpoint
+from paretokit.problems.merging._checkpoints import (
+    WIDEN,
+    Checkpoint,
+    Source,
+    check_alike,
+    check_finite,
+    held,
+    open_checkpoint,
+)
 from paretokit.problems.merging._module import groups_of
 from paretokit.problems.merging._vectors import STORAGES, Part, Storage, TaskVectors
 
@@ -79,12 +87,12 @@ def assembled(
             NaN; the first such tensor is named.
     """
     check.one_of(STORAGES, storage=storage)
-    known = callable(layers) or layers in ("tensor", "block", "task")
-    check.that(known, "layers", "be 'tensor', 'block', 'task', or a function from names to layers", repr(layers))
+    check_layers(layers)
     check_several(finetuned)
     module = pretrained if architecture is None and isinstance(pretrained, nn.Module) else architecture
     check.that(module is not None, "architecture", "be given where `pretrained` is no module", None)
     assert module is not None
+    check.that(isinstance(module, nn.Module), "architecture", "be a module", repr(module))
     reference = open_checkpoint(pretrained, "pretrained")
     others = [open_checkpoint(given, f"finetuned[{k}]") for k, given in enumerate(finetuned)]
     groups, kept, notes = _selected(module, reference, others, batch_norm=batch_norm, frozen=frozen)
@@ -101,6 +109,12 @@ def assembled(
     vectors = _filled(reference, others, parts, order, groups=groups, dtype=dtype, storage=storage)
     fixed = {group[0]: _read(reference, group) for group in kept if set(group) & reference.holds}
     return Assembly(module, vectors, fixed, notes)
+
+
+def check_layers(layers: object) -> None:
+    """Raise `InputError` unless `layers` is one of the names, or a function."""
+    known = callable(layers) or layers in ("tensor", "block", "task")
+    check.that(known, "layers", "be 'tensor', 'block', 'task', or a function from names to layers", repr(layers))
 
 
 def check_several(finetuned: Sequence[Checkpoint]) -> None:
@@ -155,7 +169,11 @@ def _selected(
     module: nn.Module, reference: Source, others: list[Source], *, batch_norm: str, frozen: Sequence[str]
 ) -> Selection:
     state, groups = module.state_dict(keep_vars=True), groups_of(module)
-    check.that(not isinstance(frozen, str), "frozen", "be beginnings of names", repr(frozen), f"[{frozen!r}]")
+    several = (
+        isinstance(frozen, Sequence) and not isinstance(frozen, str) and all(isinstance(begin, str) for begin in frozen)
+    )
+    hint = f"[{frozen!r}]" if isinstance(frozen, str) else "a list of text"
+    check.that(several, "frozen", "be beginnings of names", repr(frozen), hint)
     for begin in frozen:
         near = check.nearest(begin, state)
         check.that(any(n.startswith(begin) for n in state), "frozen", "begin some tensor's name", repr(begin), near)
@@ -169,7 +187,7 @@ def _selected(
         elif batch_norm == "estimate" and name.rpartition(".")[2] in ("running_mean", "running_var"):
             why = "estimated anew"
         else:
-            _check_fits(reference, group, tuple(tensor.shape))
+            _check_fits(reference, group, tensor)
             if any(n.startswith(begin) for begin in frozen for n in group):
                 why = "frozen, taken as pretrained"
         if why:
@@ -203,6 +221,9 @@ def _unchanged(reference: Source, others: list[Source], group: tuple[str, ...]) 
     return True
 
 
-def _check_fits(reference: Source, group: tuple[str, ...], due: tuple[int, ...]) -> None:
-    got = reference.shape(held(reference, group))
-    check.that(got == due, f"{reference.label}[{group[0]!r}]", f"have the architecture's shape {due}", got)
+def _check_fits(reference: Source, group: tuple[str, ...], tensor: Tensor) -> None:
+    name, due = held(reference, group), tuple(tensor.shape)
+    own, got, dtype = f"{reference.label}[{group[0]!r}]", reference.shape(name), reference.dtype(name)
+    check.that(got == due, own, f"have the architecture's shape {due}", got)
+    rule = f"be of floating point as in the architecture, where it is {tensor.dtype}"
+    check.that(dtype.is_floating_point, own, rule, dtype, WIDEN)

@@ -20,6 +20,7 @@ Checkpoint = nn.Module | Mapping[str, Tensor] | str | Path
 
 INDEX, SINGLE = "model.safetensors.index.json", "model.safetensors"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+WIDEN = "quantized? write it in floating point first"
 UNPICKLE = "load it where you trust it and write it with safetensors.torch.save_file"
 
 DTYPES = {
@@ -203,7 +204,7 @@ def _dtype(name: str, tensor: str, path: Path) -> torch.dtype:
 
 
 def check_alike(reference: Source, others: list[Source], *, groups: Sequence[tuple[str, ...]]) -> None:
-    """Raise unless all checkpoints hold the tensors of the first, in the same shapes.
+    """Raise unless all checkpoints hold the tensors of the first, in the same shapes, of floating point where it is.
 
     Args:
         reference: The pretrained checkpoint.
@@ -211,14 +212,19 @@ def check_alike(reference: Source, others: list[Source], *, groups: Sequence[tup
         groups: The tensors that are merged: each with all names by which the architecture knows it.
 
     Raises:
-        InputError: Naming the first missing, extra or differing tensor, with both shapes.
+        InputError: Naming the first missing, extra or differing tensor, with both shapes or types.
     """
     known = {*reference.names(), *(name for group in groups for name in group)}
     for other in others:
         for group in groups:
             hint = "are they of one architecture?"
-            a, b = reference.shape(held(reference, group)), other.shape(held(other, group))
-            check.that(a == b, f"{other.label}[{group[0]!r}]", f"have shape {a} as in {reference.label}", b, hint)
+            here, there, own = held(reference, group), held(other, group), f"{other.label}[{group[0]!r}]"
+            a, b = reference.shape(here), other.shape(there)
+            check.that(a == b, own, f"have shape {a} as in {reference.label}", b, hint)
+            due, got = reference.dtype(here), other.dtype(there)
+            same = (due.is_floating_point, due.is_complex) == (got.is_floating_point, got.is_complex)
+            kind = "of floating point" if due.is_floating_point else "complex" if due.is_complex else "of whole numbers"
+            check.that(same, own, f"be {kind} as in {reference.label}, where it is {due}", got, WIDEN)
         extra = [name for name in other.names() if name not in known]
         check.that(not extra, other.label, f"hold no tensor that {reference.label} has not", extra[:1] and extra[0])
 

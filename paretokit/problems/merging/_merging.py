@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from paretokit.core import Box, Evaluation, EvaluationProtocol, Objective, Problem, Rng, Scoring
 from paretokit.core import _check as check
 from paretokit.problems.merging._assembly import Layers, assembled
+from paretokit.problems.merging._bounds import checked_bounds
 from paretokit.problems.merging._checkpoints import Checkpoint
+from paretokit.problems.merging._contents import Contents
 from paretokit.problems.merging._mark import mark
 from paretokit.problems.merging._module import batch_norms, batch_statistics, with_tensors
 from paretokit.problems.merging._runner import Forward, Runner, plain_forward
@@ -31,24 +33,6 @@ class Chosen(Protocol):
     def decode(self) -> Any:
         """Return the merged module."""
         ...
-
-
-class Contents:
-    """What a merging problem holds beside task vectors; marked once, however many views share it."""
-
-    def __init__(self, tasks: tuple[Task, ...], fixed: Mapping[str, Tensor], batch_norm: str) -> None:
-        self._tasks, self._fixed, self._batch_norm = tasks, fixed, batch_norm
-
-    @cached_property
-    def mark(self) -> str:
-        """A mark of data, heads, and tensors that are not merged."""
-        tensors = list(self._fixed.values())
-        for t in self._tasks:
-            for data in (t.validation, t.test):
-                tensors += [] if data is None else [*parts(data[0]), data[1]]
-            tensors += [*parts(t.unlabeled), *([] if t.head is None else t.head.state_dict().values())]
-        names = [(t.name, t.metric, t.validation is None, t.test is None) for t in self._tasks]
-        return mark(repr((names, list(self._fixed), self._batch_norm)), *tensors)
 
 
 @final
@@ -108,9 +92,10 @@ class ModelMerging(Problem):
         check.one_of(("merge", "estimate"), batch_norm=batch_norm)
         several = isinstance(tasks, Sequence) and all(isinstance(t, Task) for t in tasks)
         check.that(several, "tasks", "be a list of tasks", tasks)
-        check.at_least(1, batch_size=batch_size, tasks=len(tasks))
-        check.that(isinstance(bounds, Sequence) and len(bounds) == 2, "bounds", "be two numbers", bounds)
-        check.that(bounds[0] < bounds[1], "bounds", "increase", bounds, "are they the wrong way round?")
+        check.at_least(1, tasks=len(tasks))
+        check.whole(1, batch_size=batch_size)
+        check.that(callable(forward), "forward", "be a function of the module and its inputs", repr(forward))
+        bounds = checked_bounds(bounds)
         names = [t.name for t in tasks]
         check.that(len(set(names)) == len(names), "tasks", "have different names", names)
         found = assembled(
@@ -154,6 +139,16 @@ class ModelMerging(Problem):
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
         return twin
+
+    def __repr__(self) -> str:
+        return super().__repr__() if self.id else f"<{self.describe()}>"
+
+    def describe(self) -> str:
+        """Return one line for tables and error messages: what is merged, by which coefficients, and for what."""
+        (layers, vectors), (low, high), n = self.n_coefficients, self.bounds, len(self.vectors.parts)
+        merged = f"{vectors} task vector{'s' * (vectors != 1)} over {n} tensors, {self.vectors.size:,} weights"
+        senses = ", ".join(f"{o.sense} {o.label}" for o in self.objectives)
+        return f"{self.name}: {merged}; {layers} x {vectors} coefficients in [{low:g}, {high:g}]; {senses}"
 
     @property
     def n_coefficients(self) -> tuple[int, int]:
@@ -248,18 +243,22 @@ class ModelMerging(Problem):
             norm.running_var.clamp_(min=0)
         return merged.requires_grad_()
 
-    def save(self, x: Tensor | Chosen, folder: str | Path) -> None:
+    def save(self, x: Tensor | Chosen, path: str | Path) -> None:
         """Write the merged model as `save_pretrained` does: ``model.safetensors``, ``config.json`` where known.
 
         Args:
             x: A decision of this problem, or a solution or choice of any front on it or on a view of it, such as those
                 of solvers that merge other task vectors.
-            folder: Where to.
-        """
-        from paretokit.problems.merging._saving import save_pretrained
+            path: A folder, or a ``.safetensors`` file, which gets the tensors alone. Tied ones are written once.
 
+        Raises:
+            CheckpointError: If the disk cannot take it.
+        """
+        from paretokit.problems.merging._saving import save_module
+
+        check.that(isinstance(path, str | Path), "path", "be a folder or a .safetensors file", repr(path))
         module = x.decode() if isinstance(x, Chosen) else self.decode(x)
-        save_pretrained(module, folder, config=self._config)
+        save_module(module, path, config=self._config)
 
     def with_vectors(self, vectors: TaskVectors, *, variant: Mapping[str, Any] | None = None) -> ModelMerging:
         """Return the same tasks over other task vectors (TIES, DARE, a closed form); fronts stay comparable.
@@ -339,11 +338,11 @@ class ModelMerging(Problem):
             for split, data in (("validation", t.validation), ("test", t.test)):
                 if data is not None:
                     self._tried(f"{own}.{split}", k, data[0])
-            for data in (t.validation, t.test):
+            for split, data in (("validation", t.validation), ("test", t.test)):
                 if data is not None:
                     low, high = int(data[1].min()), int(data[1].max())
                     rule = f"have labels in 0 … {logits.shape[1] - 1}, the head's classes"
-                    check.that(low >= 0 and high < logits.shape[1], own, rule, low if low < 0 else high)
+                    check.that(low >= 0 and high < logits.shape[1], f"{own}.{split}", rule, low if low < 0 else high)
 
     def _tried(self, own: str, number: int, inputs: Inputs) -> Tensor:
         """Return the logits of the first examples of a task's data."""

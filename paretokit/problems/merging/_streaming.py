@@ -14,7 +14,7 @@ from torch import Tensor
 
 from paretokit.core import CheckpointError
 from paretokit.core import _check as check
-from paretokit.problems.merging._assembly import Layers, check_several, layer_of
+from paretokit.problems.merging._assembly import Layers, check_layers, check_several, layer_of
 from paretokit.problems.merging._checkpoints import (
     DTYPES,
     SINGLE,
@@ -73,23 +73,20 @@ def merge_checkpoints(
     has in the origin; sums are in float32 (float64 where the origin is).
 
     Raises:
-        InputError: If checkpoints differ in names or shapes, or hold NaN; the first such tensor is named.
+        InputError: If checkpoints differ in names, shapes or kinds of numbers, or hold NaN; the first such tensor is
+            named.
         ShapeError: If coefficients are not one a task, or a layer and task.
         CheckpointError: If a file is damaged, or the disk cannot take the merged one; what was there stays whole.
     """
+    check_layers(layers)
+    check.that(isinstance(path, str | Path), "path", "be a folder or a .safetensors file", repr(path))
     reference, others = _opened(pretrained, finetuned)
     layer = {name: layer_of(name, layers) for name in _merged(reference)}
     order = list(dict.fromkeys(layer.values()))
     for given in (pretrained, *finetuned):
         own = isinstance(given, str | Path) and _target(given).resolve() == _target(path).resolve()
         check.that(not own, "path", "be another place than that of a checkpoint that is merged", str(path))
-    weights = torch.as_tensor(coefficients, dtype=torch.float64)
-    due = (len(order), len(others))
-    fits = tuple(weights.shape) in ((), due[1:], due)
-    rule = f"be a number, or have shape [{due[1]}] or [{due[0]}, {due[1]}]"
-    check.shape(fits, "coefficients", rule, list(weights.shape))
-    check.that(bool(torch.isfinite(weights).all()), "coefficients", "be finite", weights.tolist())
-    weights = weights.expand(due)
+    weights = _weights(coefficients, (len(order), len(others)))
 
     def rule_of(piece: Piece) -> Tensor:
         own = weights[order.index(layer[piece.name])].to(piece.base)
@@ -98,6 +95,20 @@ def merge_checkpoints(
         )
 
     return write_merged(reference, others, path, rule=rule_of, config=_config(pretrained))
+
+
+def _weights(coefficients: object, due: tuple[int, int]) -> Tensor:
+    """Return coefficients `[L, K]`, however few were given."""
+    rule = f"be a number, or have shape [{due[1]}] or [{due[0]}, {due[1]}]"
+    try:
+        weights = torch.as_tensor(coefficients)
+    except (TypeError, ValueError, RuntimeError):  # text, None, or rows of different lengths
+        check.fail("coefficients", rule, repr(coefficients))
+    real = not (weights.is_complex() or weights.dtype == torch.bool)
+    check.that(real, "coefficients", rule, repr(coefficients))
+    check.shape(tuple(weights.shape) in ((), due[1:], due), "coefficients", rule, list(weights.shape))
+    check.that(bool(torch.isfinite(weights).all()), "coefficients", "be finite", weights.tolist())
+    return torch.as_tensor(coefficients, dtype=torch.float64).expand(due)
 
 
 def write_merged(

@@ -11,7 +11,9 @@ from torch import nn
 
 from paretokit.core import Rng
 from paretokit.core import _check as check
+from paretokit.core._kinds import Kind
 from paretokit.problems._glyphs import levels
+from paretokit.problems.merging._bounds import checked_bounds
 from paretokit.problems.merging._merging import ModelMerging
 from paretokit.problems.merging._suite_cache import files_of, suite_of
 from paretokit.problems.merging._suite_encoders import ENCODERS, HEADS, EncoderName, encoder_of
@@ -23,6 +25,7 @@ from paretokit.problems.merging._vectors import Storage
 
 Tasks = int | Sequence[str]
 Size = Mapping[str, float]
+Sizes = Size | Literal["small"]
 
 _CNN = {"width": 24, "depth": 4, "pretraining_steps": 120, "pretraining_batch": 32, "finetuning_steps": 300}
 _VIT = {"width": 64, "depth": 2, "pretraining_steps": 150, "styled": 1500, "finetuning_steps": 500}
@@ -32,6 +35,14 @@ PRESETS: Mapping[str, Size] = {
     "vit": {**_VIT, "pretraining_rate": 2e-3, "finetuning_rate": 5e-4},
 }
 """What differs from `Recipe`'s defaults."""
+
+_FEW = {"train": 1500, "test": 500}
+SMALL: Mapping[str, Size] = {
+    "cnn": {**_FEW, "width": 16, "depth": 3},
+    "mlp": {**_FEW, "width": 256, "depth": 2, "finetuning_rate": 5e-4},
+    "vit": {**_FEW, "width": 32},
+}
+"""What ``size="small"`` changes in the presets."""
 
 
 class SuiteCheckpoints(NamedTuple):
@@ -58,10 +69,11 @@ def suite(
     unlabeled: float = 1.0,
     imbalance: float = 1.0,
     layers: Literal["tensor", "block", "task"] = "tensor",
+    bounds: tuple[float, float] = (0.0, 1.0),
     storage: Storage = "float32",
     batch_norm: Literal["merge", "estimate"] | None = None,
     metric: Literal["accuracy", "loss"] = "accuracy",
-    size: Size | None = None,
+    size: Sizes | None = None,
 ) -> ModelMerging:
     """Return eight fine-tunings of one encoder to merge: handwritten digits, and glyphs of seven alphabets.
 
@@ -81,11 +93,13 @@ def suite(
         unlabeled: Share of the unlabeled images that is kept, at least one a task.
         imbalance: How many times more frequent the most frequent class is than the rarest among unlabeled images.
         layers: What shares coefficients (see `ModelMerging`).
+        bounds: Of the coefficients.
         storage: Type of the task vectors.
         batch_norm: Of "cnn": "estimate" statistics anew (unless given), or "merge" them.
         metric: The objective on the validation images.
-        size: Other sizes than the encoder's own, by the names of `Recipe`: "width", "depth", "train", "validation",
-            "test", "pretraining_steps", "finetuning_steps", "finetuning_rate", and the like.
+        size: "small", for networks and data that are trained in seconds, or other sizes than the encoder's own, by the
+            names of `Recipe`: "width", "depth", "train", "validation", "test", "pretraining_steps",
+            "finetuning_steps", "finetuning_rate", and the like.
 
     Raises:
         InputError, UnknownNameError: If an option breaks its rule.
@@ -93,6 +107,9 @@ def suite(
 
     Cost: once, training (on one core less than a minute for "mlp", a few minutes for the others); then a second.
     """
+    chosen = {"layers": layers, "storage": storage, "batch_norm": batch_norm, "metric": metric}
+    check.arguments(suite, chosen)  # before networks are trained
+    low, high = checked_bounds(bounds)
     recipe, names = _recipe(encoder, seed, size), _names(tasks)
     sight = Sight(protocol=protocol, corruption=corruption, unlabeled=unlabeled, imbalance=imbalance)
     made = suite_of(recipe, names)
@@ -101,6 +118,7 @@ def suite(
         finetuned=[made.finetuned[name] for name in names],
         tasks=_tasks(recipe, names, sight, metric=metric),
         layers=layers,
+        bounds=(low, high),
         storage=storage,
         batch_norm=batch_norm or ("estimate" if encoder == "cnn" else "merge"),
     )
@@ -111,11 +129,9 @@ def suite(
         "corruption": corruption,
         "unlabeled": unlabeled,
         "imbalance": imbalance,
-        "layers": layers,
-        "storage": storage,
-        "batch_norm": batch_norm,
-        "metric": metric,
-        "size": None if size is None else dict(size),
+        **chosen,
+        "bounds": [low, high],
+        "size": dict(size) if isinstance(size, Mapping) else size,
     }
     return problem.named(f"merging-{encoder}-v1", given)
 
@@ -130,15 +146,16 @@ def suite_tasks(
     unlabeled: float = 1.0,
     imbalance: float = 1.0,
     metric: Literal["accuracy", "loss"] = "accuracy",
-    size: Size | None = None,
+    size: Sizes | None = None,
 ) -> tuple[Task, ...]:
     """Return the tasks of a suite, with data and heads, for a problem of your own; options are those of `suite`."""
+    check.arguments(suite_tasks, {"metric": metric})
     sight = Sight(protocol=protocol, corruption=corruption, unlabeled=unlabeled, imbalance=imbalance)
     return _tasks(_recipe(encoder, seed, size), _names(tasks), sight, metric=metric)
 
 
 def suite_checkpoints(
-    encoder: EncoderName = "mlp", *, tasks: Tasks = 8, seed: int = 0, size: Size | None = None
+    encoder: EncoderName = "mlp", *, tasks: Tasks = 8, seed: int = 0, size: Sizes | None = None
 ) -> SuiteCheckpoints:
     """Return the files of a suite's networks in the user's cache, trained where need be; options are those of `suite`.
 
@@ -166,9 +183,12 @@ def _tasks(
     return tuple(found)
 
 
-def _recipe(encoder: str, seed: int, size: Size | None) -> Recipe:
+def _recipe(encoder: str, seed: int, size: Sizes | None) -> Recipe:
     check.known(encoder, ENCODERS, kind="encoder")
-    given = dict(size or {})
+    check.that(Kind(int).holds(seed), "seed", "be a whole number", repr(seed))
+    sizes = size is None or size == "small" or (isinstance(size, Mapping) and all(isinstance(n, str) for n in size))
+    check.that(sizes, "size", "be 'small', or numbers by name", repr(size), 'such as {"width": 128}')
+    given = dict(SMALL[encoder] if isinstance(size, str) else size or {})
     fields = {f.name: f for f in dataclasses.fields(Recipe) if f.name not in ("encoder", "seed")}
     check.options(given, fields, owner="`size`")
     for name, value in given.items():
@@ -188,7 +208,9 @@ def _names(tasks: Tasks) -> tuple[str, ...]:
     if isinstance(tasks, int):
         check.that(2 <= tasks <= len(known), "tasks", f"lie in 2 … {len(known)}, or be names", tasks)
         return known[:tasks]
-    check.that(not isinstance(tasks, str), "tasks", "be a number or several names", repr(tasks), f"[{tasks!r}, …]")
+    hint = f"[{tasks!r}, …]" if isinstance(tasks, str) else ""
+    several = isinstance(tasks, Sequence) and not isinstance(tasks, str)
+    check.that(several, "tasks", "be a number or several names", repr(tasks), hint)
     names = tuple(tasks)
     for name in names:
         check.known(name, known, kind="task")

@@ -41,6 +41,7 @@ class Sight:
     def __post_init__(self) -> None:
         check.one_of(PROTOCOLS, protocol=self.protocol)
         check.one_of((None, *CORRUPTIONS), corruption=self.corruption)
+        check.number(unlabeled=self.unlabeled, imbalance=self.imbalance)
         inside = 0 < self.unlabeled <= 1
         check.that(inside, "unlabeled", "lie in (0, 1]", self.unlabeled, "the share of images that is kept")
         check.that(1 <= self.imbalance < math.inf, "imbalance", "be a finite number of at least 1", self.imbalance)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, load_model, save_file
 from small_merging import Encoder, pieces, small
 from torch import nn
 
@@ -123,6 +123,62 @@ def test_weights_that_are_not_finite_are_named():
         merging(origin, [state(0)])
 
 
+@pytest.mark.parametrize(("changed", "got"), [(torch.Tensor.int, "torch.int32"), (lambda t: t + 0j, "torch.complex64")])
+def test_other_kinds_of_numbers_are_named_with_both_types(changed, got):
+    bad, origin = state(1), state()
+    bad["second.weight"], origin["first.bias"] = changed(bad["second.weight"]), changed(origin["first.bias"])
+    with pytest.raises(InputError) as caught:
+        merging(state(), [state(0), bad])
+    own = "`finetuned[1]['second.weight']` must be of floating point as in pretrained, where it is torch.float32"
+    assert str(caught.value) == f"{own}; got {got} (quantized? write it in floating point first)"
+    with pytest.raises(InputError) as caught:
+        merging(origin, [state(0)])
+    own = "`pretrained['first.bias']` must be of floating point as in the architecture, where it is torch.float32"
+    assert str(caught.value) == f"{own}; got {got} (quantized? write it in floating point first)"
+
+
+def test_other_widths_of_floating_point_are_taken():
+    half = {n: t.to(torch.bfloat16) for n, t in state(0).items()}
+    problem = merging(state(), [half])
+    due = half["first.bias"].float() - state()["first.bias"]
+    part = problem.vectors.parts[1]
+    assert part.name == "first.bias"
+    assert torch.equal(problem.vectors.deltas[0, part.begin : part.end], due)
+
+
+def test_a_path_with_the_suffix_is_a_file_and_any_other_a_folder(tmp_path):
+    problem = small()
+    problem.save(X, tmp_path / "merged")
+    problem.save(X, str(tmp_path / "new" / "merged.safetensors"))
+    assert [p.name for p in (tmp_path / "new").iterdir()] == ["merged.safetensors"]
+    assert (tmp_path / "new" / "merged.safetensors").is_file()
+    whole = (tmp_path / "merged" / "model.safetensors").read_bytes()
+    assert (tmp_path / "new" / "merged.safetensors").read_bytes() == whole
+    assert merging(state(), [tmp_path / "new" / "merged.safetensors"]).vectors.n_tasks == 1
+
+
+def test_a_module_s_own_way_is_for_folders_alone(tmp_path, monkeypatch):
+    problem, seen = small(), []
+    monkeypatch.setattr(Encoder, "save_pretrained", lambda self, folder: seen.append(folder), raising=False)
+    problem.save(X, tmp_path / "folder")
+    problem.save(X, tmp_path / "file.safetensors")
+    assert seen == [str(tmp_path / "folder")]
+    assert (tmp_path / "file.safetensors").is_file()
+
+
+def test_places_that_cannot_be_written_are_named(tmp_path):
+    problem = small()
+    (tmp_path / "file").write_text("kept")
+    (tmp_path / "x.safetensors").mkdir()
+    for place in (tmp_path / "file", tmp_path / "file" / "x.safetensors", tmp_path / "x.safetensors"):
+        with pytest.raises(CheckpointError, match=rf"{place.name} could not be written"):
+            problem.save(X, place)
+    assert (tmp_path / "file").read_text() == "kept"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "x.safetensors"]
+    with pytest.raises(InputError, match=r"`path` must be a folder or a .safetensors file; got 3"):
+        problem.save(X, 3)
+
+
 def test_a_truncated_file_is_named(tmp_path):
     whole = tmp_path / "whole.safetensors"
     save_file(state(0), str(whole))
@@ -180,6 +236,8 @@ def test_nothing_to_merge_is_refused():
         ModelMerging(pretrained=state(), finetuned=[state(0)], tasks=pieces()[2])
     with pytest.raises(InputError, match=r"`merged_tensors` must be at least 1"):
         merging(state(), [state(0)], frozen=("first", "second", "norm"))
+    with pytest.raises(InputError, match=r"`architecture` must be a module; got 3"):
+        ModelMerging(pretrained=state(), finetuned=[state(0)], tasks=pieces()[2], architecture=3)
 
 
 def test_frozen_and_unchanged_tensors_stay_and_are_named():
@@ -239,7 +297,16 @@ def test_tied_tensors_are_merged_once_and_integers_taken_as_pretrained(tmp_path)
     problem.runner.stacked(row.unsqueeze(0), [torch.ones(3, 4)], way="loop").sum().backward()
     torch.testing.assert_close(gradient, problem.vectors.contract(row.grad.unsqueeze(0))[0])
 
-    problem.save(torch.zeros(3), tmp_path)  # one of the two names is in the file, whichever
+    problem.save(torch.tensor([0.25, 0.5, 1.0]), tmp_path / "tied.safetensors")
+    alone = load_file(tmp_path / "tied.safetensors")
+    assert sorted(alone) == ["calls", "into.bias", "into.weight", "out.bias"]  # the first of the two names
+    loaded = Tied()
+    load_model(loaded, tmp_path / "tied.safetensors")
+    assert torch.equal(loaded.out.weight, merged.out.weight)
+    with pytest.raises(RuntimeError, match="out.weight"):
+        Tied().load_state_dict(alone)
+
+    problem.save(torch.zeros(3), tmp_path)
     stored = open_checkpoint(tmp_path, "stored")
     only = {"out.weight" if n == "into.weight" else n: stored.tensor(n) for n in stored.names()}
     assert "out.weight" in only

@@ -179,6 +179,17 @@ def test_fronts_on_other_task_vectors_find_them_again(tmp_path):
         problem.with_vectors(small(frozen=("norm",)).vectors)
 
 
+def test_a_problem_says_what_is_merged_by_which_coefficients_and_for_what():
+    problem = small(layers="block", bounds=(0.0, 1.5))
+    senses = ", ".join(f"max accuracy on digits {c}" for c in ((0, 1, 2), (3, 4, 5), (6, 7, 8)))
+    merged = "3 task vectors over 6 tensors, 3,200 weights; 3 x 3 coefficients in [0, 1.5]"
+    assert repr(problem) == f"<ModelMerging: {merged}; {senses}>"
+    named = problem.named("merging-mlp-v1", {})
+    assert repr(named) == f"<ModelMerging merging-mlp-v1: {merged}; {senses}>"
+    view = problem.as_variant({"method": "ties", "trim": 0.2, "aggregate": "sum"})
+    assert "1 task vector over 6 tensors" in repr(view)
+
+
 def test_one_task_and_one_fine_tuning_work():
     encoder, tuned, tasks = pieces()
     problem = ModelMerging(pretrained=encoder, finetuned=tuned[:1], tasks=tasks[:1], layers="task")
@@ -216,6 +227,13 @@ def test_heads_and_data_that_do_not_fit_are_refused():
         over(task(head=nn.Linear(31, 3)))
     with pytest.raises(InputError, match=r"must fit the model"):
         over(task(unlabeled=x[:, :10]))
+    for split in ("validation", "test"):
+        with pytest.raises(
+            InputError, match=rf"`tasks\['digits \(0, 1, 2\)'\].{split}` must fit the model; got mat1 and mat2"
+        ):
+            over(task(**{split: (x[:, :10], y)}))
+        with pytest.raises(InputError, match=rf"{split}` must have labels in 0 … 2, the head's classes; got 3"):
+            over(task(**{split: (x, y + 1)}))
     with pytest.raises(InputError, match=r"must fit the model"):
         over(task(unlabeled={"pixels": x}))
     with pytest.raises(InputError, match=r"must have labels in 0 … 1, the head's classes; got 2"):
@@ -267,6 +285,18 @@ def test_options_that_mean_nothing_are_refused():
         small(bounds=1.0)
     with pytest.raises(InputError, match=r"`frozen` must be beginnings of names; got 'norm' \(\['norm'\]\)"):
         small(frozen="norm")
+    for bad in (("a", "b"), (0.0, float("inf")), (0.0, float("nan")), {0, 1}, (False, True), (0.0, 0.5, 1.0)):
+        with pytest.raises(InputError, match=r"`bounds` must be two numbers; got .*\(of the coefficients, such as"):
+            small(bounds=bad)
+    for bad in (3, [3], None):
+        with pytest.raises(InputError, match=r"`frozen` must be beginnings of names; got .* \(a list of text\)"):
+            small(frozen=bad)
+    for bad in (3, None):
+        with pytest.raises(InputError, match=rf"`forward` must be a function of the module and its inputs; got {bad}"):
+            small(forward=bad)
+    for bad in ("3", 2.5):
+        with pytest.raises(InputError, match=r"`batch_size` must be a whole number; got "):
+            small(batch_size=bad)
     with pytest.raises(InputError, match=r"`bounds` must increase; got \(1.0, 0.0\)"):
         small(bounds=(1.0, 0.0))
     with pytest.raises(InputError, match=r"`layers` must be 'tensor', 'block', 'task', or a function"):

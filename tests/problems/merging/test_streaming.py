@@ -95,6 +95,24 @@ def test_bad_input_is_refused_and_what_was_there_stays_whole(tmp_path):
         merge_checkpoints(state(), [state(0)], target, coefficients=[0.1, 0.2])
     with pytest.raises(InputError, match=r"`coefficients` must be finite"):
         merge_checkpoints(state(), [state(0)], target, coefficients=float("nan"))
+    for bad, shown in (
+        ("0.3", "'0.3'"),
+        (None, "None"),
+        ([[1], [2, 3]], r"\[\[1\], \[2, 3\]\]"),
+        (1j, "1j"),
+        (True, "True"),
+    ):
+        with pytest.raises(InputError, match=rf"`coefficients` must be a number, or have shape .*; got {shown}"):
+            merge_checkpoints(state(), [state(0)], target, coefficients=bad)
+    with pytest.raises(InputError, match=r"`layers` must be 'tensor', 'block', 'task', or a function .*; got 'blok'"):
+        merge_checkpoints(state(), [state(0)], target, layers="blok")
+    with pytest.raises(InputError, match=r"`path` must be a folder or a .safetensors file; got 3"):
+        merge_checkpoints(state(), [state(0)], 3)
+    whole = {**state(1), "first.bias": torch.zeros(32, dtype=torch.int8)}
+    with pytest.raises(InputError, match=r"must be of floating point as in pretrained, .*float32; got torch.int8"):
+        merge_checkpoints(state(), [whole], target)
+    with pytest.raises(InputError, match=r"must be of whole numbers as in pretrained, .*int8; got torch.float32"):
+        merge_checkpoints(whole, [state(1)], target)
     with pytest.raises(InputError, match=r"`pretrained` must hold a floating-point tensor"):
         merge_checkpoints({"n": torch.tensor(1)}, [{"n": torch.tensor(1)}], target)
     odd = {"z": torch.zeros(1, dtype=torch.complex64), "w": torch.zeros(1)}

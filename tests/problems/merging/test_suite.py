@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
 import paretokit as pk
-from paretokit.core import CheckpointError, InputError, MissingPackageError, Rng, UnknownNameError
+from paretokit.core import CheckpointError, Rng
 from paretokit.problems import _glyphs as drawing
 from paretokit.problems import merging
 from paretokit.problems.merging import _suite_cache as cache
@@ -24,15 +24,6 @@ TINY |= {"pretraining_steps": 2, "finetuning_steps": 2}
 SIZES = {"mlp": TINY, "vit": TINY, "cnn": {**TINY, "width": 2, "depth": 3}}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Return the module's cache folder."""
-    place = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PARETOKIT_CACHE", str(place))
-        yield place
-
-
 @pytest.fixture
 def fresh(folder, tmp_path, monkeypatch):
     """Return a copy of the cache that a test may damage."""
@@ -40,16 +31,6 @@ def fresh(folder, tmp_path, monkeypatch):
     shutil.copytree(folder / "merging", tmp_path / "merging")
     monkeypatch.setenv("PARETOKIT_CACHE", str(tmp_path))
     return next((tmp_path / "merging").glob("mlp-0-*"))
-
-
-@pytest.fixture
-def untrainable(monkeypatch):
-    """Let training fail."""
-
-    def fail(recipe):
-        raise AssertionError("trained again")
-
-    monkeypatch.setattr(cache, "trained", fail)
 
 
 def contents(place):
@@ -337,52 +318,3 @@ def test_importing_and_listing_trains_nothing():
     code += "; print([m for m in sys.modules if '_suite' in m or m.split('.')[0] in ('sklearn', 'matplotlib')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-# Bad input.
-
-BAD = {
-    "encoder": ({"encoder": "mlpp"}, "`encoder` must be a known name; got 'mlpp' (did you mean 'mlp'?)"),
-    "task": ({"tasks": ["digits", "greeek"]}, "`task` must be a known name; got 'greeek' (did you mean 'greek'?)"),
-    "text": ({"tasks": "greek"}, "`tasks` must be a number or several names; got 'greek' (['greek', …])"),
-    "one": ({"tasks": 1}, "`tasks` must lie in 2 … 8, or be names; got 1"),
-    "nine": ({"tasks": 9}, "`tasks` must lie in 2 … 8, or be names; got 9"),
-    "twice": ({"tasks": ["greek", "greek"]}, "`tasks` must be two different names or more; got ('greek', 'greek')"),
-    "protocol": ({"protocol": "splitt"}, "`protocol` must be one of ['transductive', 'split']; got 'splitt'"),
-    "corruption": ({"corruption": "fog"}, "`corruption` must be one of [None, 'noise', 'blur', 'contrast']; got 'fog'"),
-    "share": ({"unlabeled": 0}, "`unlabeled` must lie in (0, 1]; got 0 (the share of images that is kept)"),
-    "imbalance": ({"imbalance": 0.5}, "`imbalance` must be a finite number of at least 1; got 0.5"),
-    "size": ({"size": {"widht": 8}}, "`size` has no option 'widht'; did you mean 'width'"),
-    "fraction": ({"size": {"width": 8.5}}, "`size['width']` must be a whole number above zero; got 8.5"),
-    "rate": ({"size": {"finetuning_rate": 0}}, "`size['finetuning_rate']` must be a number above zero; got 0"),
-    "heads": ({"encoder": "vit", "size": {"width": 6}}, "`size['width']` must be a multiple of 4, the heads; got 6"),
-    "shallow": ({"encoder": "cnn", "size": {"depth": 2}}, "`size['depth']` must be at least 3 for a CNN; got 2"),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_options_are_named(case, folder, untrainable):
-    options, text = BAD[case]
-    with pytest.raises((InputError, UnknownNameError)) as caught:
-        merging.suite(**options)
-    assert text in str(caught.value)
-
-
-def test_options_of_ids_are_checked(folder, untrainable):
-    with pytest.raises(UnknownNameError, match="merging-mlp-v1 has no option 'task'; did you mean 'tasks'"):
-        pk.problems.make("merging-mlp-v1", task=2)
-    with pytest.raises(UnknownNameError, match="merging-mlp-v1 has no option 'encoder'"):
-        pk.problems.make("merging-mlp-v1", encoder="vit")
-    with pytest.raises(UnknownNameError, match="did you mean .*merging-mlp-v1"):
-        pk.problems.make("merging-mpl-v1")
-    with pytest.raises(InputError, match="`kind` must be one of"):
-        merging.corrupted(torch.zeros(1, 1, 16, 16), "fog")
-    with pytest.raises(InputError, match=r"`severity` must lie in \[0, 1\]; got 2"):
-        merging.corrupted(torch.zeros(1, 1, 16, 16), "blur", severity=2)
-
-
-def test_without_scikit_learn_the_extra_is_named(tmp_path, monkeypatch):
-    monkeypatch.setenv("PARETOKIT_CACHE", str(tmp_path))
-    monkeypatch.setitem(sys.modules, "sklearn", None)
-    with pytest.raises(MissingPackageError, match=r"package 'sklearn' is needed here.*paretokit\[merging\]"):
-        merging.suite("mlp", size=TINY)
