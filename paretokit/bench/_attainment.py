@@ -142,6 +142,8 @@ def attainment_difference(first: Sequence[Front], second: Sequence[Front]) -> At
     check.that(len(first) == len(second), "second", f"hold {len(first)} runs, as the first", len(second), hint)
     _filled(sides)
     n = len(first)
+    if all(np.array_equal(_ordered(side), _ordered(sides[0])) for side in sides):  # moocore wants a box at least
+        return AttainmentDifference(np.zeros((0, 4)), np.zeros(0), objectives, n)
     parts = [np.column_stack(_sets(side)) for side in (sides[:n], sides[n:])]
     found = moocore.eafdiff(*parts, intervals=n, rectangles=True)
     corners = found[:, :4].reshape(-1, 2, 2)
@@ -159,6 +161,10 @@ def _alike(fronts: Sequence[Front]) -> list[Floats]:
         wanted = [o.name for o in fronts[0].objectives]
         check.that(front.objectives == fronts[0].objectives, "fronts", f"all have the objectives {wanted}", names)
     return [front.min_values.detach().cpu().to(torch.float64).numpy() for front in fronts]
+
+
+def _ordered(points: Floats) -> Floats:
+    return points[np.lexsort(points.T)]
 
 
 def _filled(points: Sequence[Floats]) -> None:

@@ -116,8 +116,12 @@ def _attained(table: ScoreTable, fronts: dict[str, Sequence[Front]]) -> list[Pic
     names = [table.solvers[k] for k in order if table.solvers[k] in held][:2]
     full = [held[name] for name in names if all(len(front) for front in held[name])]
     if len(full) == 2 and len(full[0]) == len(full[1]):
-        ax = plots.attainment_difference(attainment_difference(*full), names=(names[0], names[1]))
-        shown.append(picture(_figure(ax), f"Where {names[0]} and {names[1]}, best by median, attain unequally often."))
+        difference = attainment_difference(*full)
+        if len(difference.boxes):
+            ax = plots.attainment_difference(difference, names=(names[0], names[1]))
+            shown.append(
+                picture(_figure(ax), f"Where {names[0]} and {names[1]}, best by median, attain unequally often.")
+            )
     return shown
 
 

@@ -101,6 +101,7 @@ def attainment_difference(
     ax = style.axes_of(ax, size=(5.6, 4.0))
     style.plain(ax, grid=False)
     finite = difference.boxes.reshape(-1, 2)
+    check.that(len(finite) > 0, "difference", "hold a box", "none", "all runs of both gave the same front")
     low, high = _finite_ends(finite)
     pad = 0.04 * np.where(high > low, high - low, 1.0)
     view = (low - pad, high + pad)

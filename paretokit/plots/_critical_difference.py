@@ -48,7 +48,7 @@ def critical_difference(result: CriticalDifference, *, title: str = "", ax: Axes
         ends = [result.ranks[result.solvers.index(name)] for name in (group[0], group[-1])]
         height = -(0.3 + 0.35 * level)
         ax.plot([ends[0] - 0.04, ends[1] + 0.04], [height, height], color=style.PALETTE[0], linewidth=4.0)
-    if result.difference is not None and result.difference < s:
+    if result.difference is not None and result.difference < s - 1:
         ax.plot([1, 1 + result.difference], [0.78, 0.78], color=style.ACCENT, linewidth=1.6, marker="|", markersize=7)
         words = f"critical difference {result.difference:.2f}"
         ax.text(1 + result.difference / 2, 0.86, words, ha="center", va="bottom", **text)
@@ -58,7 +58,7 @@ def critical_difference(result: CriticalDifference, *, title: str = "", ax: Axes
 
 
 def _note(result: CriticalDifference) -> str:
-    wide = result.difference is not None and result.difference >= len(result.solvers)
+    wide = result.difference is not None and result.difference >= len(result.solvers) - 1
     beyond = f"; critical difference {result.difference:.2f}: too few blocks to tell any two apart" if wide else ""
     p = "p < 0.001" if result.p < 0.001 else f"p = {result.p:.3f}"
     return f"mean ranks over {result.blocks} blocks; Friedman {p}{beyond}"
