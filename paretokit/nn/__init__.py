@@ -5,8 +5,8 @@ program.
 """
 
 from paretokit.nn._adam import Adam, AdamState, clipped
-from paretokit.nn._mlp import MLP
+from paretokit.nn._mlp import MLP, perceptron
 from paretokit.nn._moments import Moments
 from paretokit.nn._transformer import Transformer
 
-__all__ = ["MLP", "Adam", "AdamState", "Moments", "Transformer", "clipped"]
+__all__ = ["MLP", "Adam", "AdamState", "Moments", "Transformer", "clipped", "perceptron"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from paretokit.core import Lanes
 from paretokit.core import _check as check
@@ -55,13 +55,12 @@ class MLP:
 
     def layers(self, rows: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Return weight `[P, out, in]` and bias `[P, 1, out]` of each layer as views of `rows [P, D]`."""
-        members = rows.shape[0]
+        members, rest = rows.shape[0], rows.shape[1] - self.n_parameters
+        widths = [width for _, _, a, b in self.slices for width in (a * b, b)]
+        parts = rows.split([*widths, *([rest] if rest else [])], 1)  # one piece of graph, where slices are one each
         return [
-            (
-                rows[:, weight:bias].view(members, fan_out, fan_in),
-                rows[:, bias : bias + fan_out].unsqueeze(1),
-            )
-            for weight, bias, fan_in, fan_out in self.slices
+            (weight.view(members, fan_out, fan_in), bias.unsqueeze(1))
+            for weight, bias, (_, _, fan_in, fan_out) in zip(parts[::2], parts[1::2], self.slices, strict=False)
         ]
 
     def __call__(self, rows: Tensor, x: Tensor) -> Tensor:
@@ -98,3 +97,18 @@ class MLP:
                 q = q * torch.sign(torch.diagonal(r))
                 rows[p, weight:bias] = (scale * (q if fan_out >= fan_in else q.T)).reshape(-1).to(dtype)
         return rows
+
+
+def perceptron(module: nn.Module) -> MLP | None:
+    """Return the perceptron that a module is, if it is one: layers with biases, ReLU or tanh between them."""
+    parts = list(module) if type(module) is nn.Sequential else [module]
+    layers, between = parts[::2], parts[1::2]
+    if len(parts) % 2 == 0 or not all(type(part) is nn.Linear and part.bias is not None for part in layers):
+        return None
+    kinds = {type(part) for part in between}
+    hooked = any(part._forward_hooks or part._forward_pre_hooks for part in (module, *parts))
+    if hooked or len(kinds) > 1 or not kinds <= {nn.ReLU, nn.Tanh}:
+        return None
+    linear = cast("list[nn.Linear]", layers)
+    activation: Activation = "tanh" if nn.Tanh in kinds else "relu"
+    return MLP((linear[0].in_features, *(part.out_features for part in linear)), activation)

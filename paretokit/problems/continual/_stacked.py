@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 
 from paretokit.core._parameters import Parameters
-from paretokit.nn import MLP
-from paretokit.nn._mlp import Activation
+from paretokit.nn import perceptron
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
@@ -51,17 +48,3 @@ class Stacked:
             held = part if s.begin < self.space.n_parameters else part.detach()
             found[s.name] = held.reshape(s.shape).to(row.dtype if s.dtype.is_floating_point else s.dtype)
         return found
-
-
-def perceptron(module: nn.Module) -> MLP | None:
-    """Return the perceptron that a module is, if it is one: layers with biases, ReLU or tanh between them."""
-    parts = list(module) if isinstance(module, nn.Sequential) else [module]
-    layers, between = parts[::2], parts[1::2]
-    if len(parts) % 2 == 0 or not all(type(part) is nn.Linear and part.bias is not None for part in layers):
-        return None
-    kinds = {type(part) for part in between}
-    if len(kinds) > 1 or not kinds <= {nn.ReLU, nn.Tanh}:
-        return None
-    linear = cast("list[nn.Linear]", layers)
-    activation: Activation = "tanh" if nn.Tanh in kinds else "relu"
-    return MLP((linear[0].in_features, *(part.out_features for part in linear)), activation)

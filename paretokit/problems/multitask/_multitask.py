@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from paretokit.core import Evaluation, Objective, Problem, Rng
 from paretokit.core import _check as check
 from paretokit.core._parameters import Parameters
+from paretokit.nn import perceptron
 
 Loss = Callable[[Any, Any], Tensor]
 """From a network's outputs and the targets of a batch to their mean loss."""
@@ -84,6 +85,7 @@ class MultiTask(Problem):
         self.module = self.space.module(self.space.flatten(_tensors(module))).eval()
         for parameter in self.module.parameters():
             parameter.requires_grad = False
+        self.mlp = perceptron(self.module)
         self.dtype = next(module.parameters()).dtype
         self.loss_work = float(batch_size)
         self.shared = self._trunk(tuple(heads)) if heads else None
@@ -105,7 +107,14 @@ class MultiTask(Problem):
             outputs = torch.func.functional_call(self.module, self._named(row), inputs)
             return torch.stack([function(outputs, targets) for function in self.functions])
 
+        def of_outputs(outputs: Tensor) -> Tensor:
+            return torch.stack([function(outputs, targets) for function in self.functions])
+
         stacked = self.stacked
+        if stacked is not False and self.mlp is not None and isinstance(inputs, Tensor) and inputs.ndim == 2:
+            outputs = self.mlp(x, inputs.expand(len(x), *inputs.shape))
+            plain: Tensor = torch.func.vmap(of_outputs)(outputs)
+            return plain
         if stacked is None:
             stacked = x.device.type != "cpu" or not any(isinstance(m, CONVOLUTIONS) for m in self.module.modules())
         found: Tensor = torch.func.vmap(of_one)(x) if stacked else torch.stack([of_one(row) for row in x.unbind()])

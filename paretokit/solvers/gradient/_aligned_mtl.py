@@ -43,17 +43,15 @@ class AlignedMTL(Aggregator):
     def _weights(self, given: Setting) -> Tensor:
         value, vector = eigen(given.gramian)
         m = value.shape[-1]
-        kept = value > (value.amax(-1, keepdim=True) * m * torch.finfo(value.dtype).eps).clamp_min(0)
+        kept = value > (value[..., -1:] * (m * torch.finfo(value.dtype).eps)).clamp_min(0)  # eigenvalues ascend
         rank = kept.sum(-1, keepdim=True)
         if self.scale == "min":
             square = torch.where(kept, value, torch.inf).amin(-1, keepdim=True)
-        elif self.scale == "median":  # eigenvalues ascend, the kept ones come last
+        elif self.scale == "median":
             square = value.gather(-1, (m - rank + (rank - 1).clamp_min(0) // 2).clamp_max(m - 1))
         else:
             square = torch.where(kept, value, 0.0).sum(-1, keepdim=True) / rank.clamp_min(1)
-        factor = torch.where(kept, (square / torch.where(kept, value, 1.0)).sqrt(), 0.0)
-        turned = (vector @ (factor * (vector.mT @ given.preference.unsqueeze(-1)).squeeze(-1)).unsqueeze(-1)).squeeze(
-            -1
-        )
-        broken = torch.isnan(value).any(-1, keepdim=True)
-        return torch.where(broken, torch.nan, torch.where(rank > 0, turned, given.preference))
+        factor = torch.where(kept, (square / value).sqrt(), 0.0)
+        turned = vector @ (factor.unsqueeze(-1) * (vector.mT @ given.preference.unsqueeze(-1)))
+        broken = torch.isnan(value[..., :1])  # then all are
+        return torch.where((rank > 0) | broken, turned.squeeze(-1), given.preference)

@@ -15,7 +15,7 @@ from paretokit.core import Cost, Evaluation, Front, Problem, Rng, Solver
 from paretokit.core import _check as check
 from paretokit.nn import Adam, AdamState
 from paretokit.solvers.gradient._aggregator import Aggregator, aggregator_of, described
-from paretokit.solvers.gradient._gradients import descent, influenced, scale_of, unfit, unscaled, widths
+from paretokit.solvers.gradient._gradients import descent, in_units, influenced, scale_of, unfit, widths
 from paretokit.solvers.gradient._preferences import Preferences, checked, rows_of
 
 OPTIMIZERS = ("adam", "sgd")
@@ -34,7 +34,8 @@ def decayed(decay: str, done: float) -> float:
 
 def _finite(losses: Tensor, direction: Tensor) -> Tensor:
     """Tell which rows have finite losses and directions, `[P, 1]`."""
-    return torch.isfinite(direction).all(1, keepdim=True) & torch.isfinite(losses).all(1, keepdim=True)
+    largest = torch.linalg.vector_norm(direction, torch.inf, 1, keepdim=True)
+    return torch.isfinite(largest) & torch.isfinite(losses).all(1, keepdim=True)
 
 
 @dataclass
@@ -183,11 +184,14 @@ class GradientDescent(Solver[GradientDescentState]):
         moves = _finite(losses, direction)
         state.stuck = (~moves).sum()
         rate = self.learning_rate * decayed(self.decay, state.steps / self.steps)
-        moved = self._moved(state, torch.where(moves, direction, 0.0), rate, widths(problem).to(state.x))
-        back = rng.child("back").uniform(len(moves), 1, dtype=state.x.dtype, device=state.x.device)
-        onwards = torch.where(moves, problem.space.project(moved), state.safe + back * (state.x - state.safe))
-        state.safe = torch.where(moves, state.x, state.safe)
-        state.x = onwards
+        if state.x.device.type == "cpu" and bool(moves.all()):  # elsewhere a read would wait
+            moved = self._moved(state, direction, rate, widths(problem))
+            state.safe, state.x = state.x, problem.space.project(moved)
+        else:
+            moved = self._moved(state, torch.where(moves, direction, 0.0), rate, widths(problem))
+            back = rng.child("back").uniform(len(moves), 1, dtype=state.x.dtype, device=state.x.device)
+            onwards = torch.where(moves, problem.space.project(moved), state.safe + back * (state.x - state.safe))
+            state.safe, state.x = torch.where(moves, state.x, state.safe), onwards
         state.losses = losses
         state.steps += 1
         if self._due(state):
@@ -229,18 +233,18 @@ class GradientDescent(Solver[GradientDescentState]):
 
     def _descent(self, problem: Problem, state: GradientDescentState, rng: Rng) -> tuple[Tensor, Tensor]:
         """Return losses and directions, and count the work."""
-        scale = scale_of(problem) if self.normalized else unscaled(problem)
+        scale = scale_of(problem) if self.normalized else None
         passes = 1 if "gramian" not in self.rule.reads else problem.n_objectives
         state.work += len(state.x) * problem.loss_work * (1 + 2 * passes)
         return descent(problem, state.x, self.rule, preference=state.preferences, scale=scale, rng=rng)
 
-    def _moved(self, state: GradientDescentState, direction: Tensor, rate: float, unit: Tensor) -> Tensor:
+    def _moved(self, state: GradientDescentState, direction: Tensor, rate: float, unit: Tensor | None) -> Tensor:
         if self.optimizer == "adam":
             step = torch.zeros_like(direction)
             Adam().step(step, direction, state.adam, rate)
-            return state.x + step * unit
+            return state.x + in_units(step, unit)
         state.adam.mean.mul_(self.momentum).add_(direction)
-        return state.x - rate * state.adam.mean * unit
+        return state.x - in_units(rate * state.adam.mean, unit)
 
     def front(self, problem: Problem, state: GradientDescentState) -> Front:
         """Return the rows as last measured, without the dominated ones, and what they were asked for."""

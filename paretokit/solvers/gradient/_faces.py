@@ -134,7 +134,7 @@ def nonnegative_minimizer(c: Tensor, q: Tensor) -> Tensor:
         room = ROOM * (1 + t.abs().amax(-1, keepdim=True))
         return torch.where(t.abs() <= room, 0.0, t), slack(t) + room, merit
 
-    if c.device.type == "cpu" and q.shape[-1] > MOST:
+    if c.device.type == "cpu":
         from paretokit.solvers.gradient._exchange import minimizer
 
         return minimizer(c.flatten(0, -3) if c.ndim > 2 else c.unsqueeze(0), q.reshape(-1, q.shape[-1])).reshape(

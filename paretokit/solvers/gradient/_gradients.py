@@ -21,12 +21,6 @@ class Scale:
     unit: Tensor
 
 
-def unscaled(problem: Problem) -> Scale:
-    """Return the scale that changes nothing."""
-    m = problem.n_objectives
-    return Scale(torch.zeros(m, dtype=torch.float64), torch.ones(m, dtype=torch.float64))
-
-
 def scale_of(problem: Problem) -> Scale:
     """Return the scale that maps the protocol's ideal point to zeros and its nadir to ones."""
     scoring = problem.protocol.scoring
@@ -37,12 +31,17 @@ def scale_of(problem: Problem) -> Scale:
     return Scale(low, (high - low).clamp_min(1e-12))
 
 
-def widths(problem: Problem) -> Tensor:
-    """Return the unit of each variable, float64 `[d]`: its range, or one for the parameters of networks."""
+def widths(problem: Problem) -> Tensor | None:
+    """Return the unit of each variable, float64 `[d]`, its range; None where all have one, as networks' parameters."""
     space = problem.space
-    if isinstance(space, Parameters):
-        return (space.upper > space.lower).to(torch.float64)  # buffers stay
-    return space.upper - space.lower
+    if not isinstance(space, Parameters):
+        return space.upper - space.lower
+    return None if space.n_parameters == space.dim else (space.upper > space.lower).to(torch.float64)  # buffers stay
+
+
+def in_units(moves: Tensor, unit: Tensor | None) -> Tensor:
+    """Return moves `[..., d]` times the variables' units."""
+    return moves if unit is None else moves * unit.to(moves)
 
 
 def without_gradients(problem: Problem) -> str | None:
@@ -90,7 +89,7 @@ def descent(
     aggregator: Aggregator,
     *,
     preference: Tensor,
-    scale: Scale,
+    scale: Scale | None,
     rng: Rng,
 ) -> tuple[Tensor, Tensor]:
     """Return losses `[P, m]`, and directions `[P, d]` in units of the variables' widths.
@@ -98,19 +97,23 @@ def descent(
     Rules that read no Gramian get by with one backward pass for all rows.
     """
     x = x.detach().requires_grad_()
-    unit = widths(problem).to(x)
+    unit = widths(problem)
     with torch.enable_grad():
-        raw = losses_of(problem, x, rng.child("losses"))
-        values = (raw - scale.shift.to(raw)) / scale.unit.to(raw)
+        values = losses_of(problem, x, rng.child("losses"))
+        if scale is not None:
+            values = (values - scale.shift.to(values)) / scale.unit.to(values)
     held = values.detach()
     m, order = values.shape[-1], rng.child("order")
     if "gramian" not in aggregator.reads:
         w = aggregator.weights(held.new_zeros(len(x), m, m), losses=held, preference=preference, rng=order)
         (slope,) = torch.autograd.grad((values * w).sum(), x)
-        return held, slope * unit
-    rows = [torch.autograd.grad(values[:, k].sum(), x, retain_graph=k + 1 < m)[0] for k in range(m)]
-    jacobian = torch.stack(rows, 1) * unit
-    exact = jacobian.to(torch.float64)
+        return held, in_units(slope, unit)
+    one = torch.eye(m, dtype=values.dtype, device=x.device).unsqueeze(1).expand(-1, len(x), -1)
+    exact = torch.empty(len(x), m, x.shape[1], dtype=torch.float64, device=x.device)
+    for k in range(m):
+        exact[:, k] = torch.autograd.grad(values, x, one[k], retain_graph=k + 1 < m)[0]
+    if unit is not None:
+        exact *= unit.to(exact)
     whole = exact
     if problem.shared is not None:
         whole = exact[..., problem.shared.to(x.device).nonzero().flatten()]

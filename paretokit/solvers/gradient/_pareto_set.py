@@ -17,7 +17,7 @@ from paretokit.core._parameters import Parameters
 from paretokit.indicators import dirichlet_weights
 from paretokit.nn import MLP, Adam, AdamState
 from paretokit.solvers.gradient._aggregator import Aggregator, aggregator_of, described
-from paretokit.solvers.gradient._gradients import descent, influenced, scale_of, unfit, unscaled, widths
+from paretokit.solvers.gradient._gradients import descent, in_units, influenced, scale_of, unfit, widths
 from paretokit.solvers.gradient._preferences import MARGIN, Preferences, checked, rows_of
 
 STRETCH = 0.1
@@ -175,7 +175,7 @@ class ParetoSetModel(Solver[ParetoSetState]):
         x, clipped = self._decisions(problem, raw.detach(), state.center)
         if state.steps == 0:
             influenced(problem, x, rng)
-        scale = scale_of(problem) if self.normalized else unscaled(problem)
+        scale = scale_of(problem) if self.normalized else None
         losses, slope = descent(problem, x, self.rule, preference=preference, scale=scale, rng=rng)
         moves = torch.isfinite(slope).all(1, keepdim=True) & torch.isfinite(losses).all(1, keepdim=True)
         if state.steps == 0 and not bool(moves.any()):
@@ -230,7 +230,7 @@ class ParetoSetModel(Solver[ParetoSetState]):
         """Return decisions `[n, d]`, and on which side of the bounds (-1, 0, 1) outputs were clipped."""
         low, high = problem.space.lower.to(raw), problem.space.upper.to(raw)
         x = (
-            center + raw * widths(problem).to(raw)
+            center + in_units(raw, widths(problem))
             if isinstance(problem.space, Parameters)
             else low + raw * (high - low)
         )
