@@ -33,21 +33,20 @@ import paretokit as pk
 from paretokit.problems import merging
 
 work = Path(tempfile.mkdtemp(prefix="paretokit-"))
-SMALL = {"width": 256, "depth": 2, "train": 1500, "test": 500, "finetuning_rate": 5e-4}
 
 # %% [markdown]
 # ## 1. Eight fine-tunings
 #
 # The suite is made on your machine: handwritten digits, and letters of seven alphabets drawn from fonts, each in a
 # style of its own (turned, inverted, blurred, noisy). One encoder is trained a little on all, heads are frozen, and a
-# copy of the encoder is fine-tuned on each task. It stays in the user's cache. Without `size=SMALL` networks are
+# copy of the encoder is fine-tuned on each task. It stays in the user's cache. Without `size="small"` networks are
 # larger and training takes a minute.
 #
 # A decision is one coefficient for each tensor and task vector; objectives are the accuracies on the tasks' validation
 # images. `held_out` measures the same models on test images.
 
 # %%
-problem = merging.suite("mlp", tasks=8, size=SMALL)
+problem = merging.suite("mlp", tasks=8, size="small")
 layers, vectors = problem.n_coefficients
 print(f"{problem.name}: {layers} tensors x {vectors} task vectors = {problem.space.dim} coefficients")
 
@@ -102,7 +101,7 @@ for name, row in zip(problem.vectors.layers, learned, strict=True):
 # each task, and measures what that promises. `NSGA2` knows nothing of networks.
 
 # %%
-two = merging.suite("mlp", tasks=["digits", "latin-upper"], size=SMALL)
+two = merging.suite("mlp", tasks=["digits", "latin-upper"], size="small")
 rivals = {
     "PreferenceMerging": pk.solvers.PreferenceMerging(objective="validation", steps=100, learning_rate=2e-2),
     "SurrogateMerging": pk.solvers.SurrogateMerging(),
@@ -132,7 +131,7 @@ _ = axes[0].legend()
 # Three tasks are as easy. After the run, the surrogate answers any preference at once.
 
 # %%
-three = merging.suite("mlp", tasks=3, size=SMALL)
+three = merging.suite("mlp", tasks=3, size="small")
 amortized = pk.solve(three, pk.solvers.SurrogateMerging(evaluations=60), seed=0)
 print(amortized)
 asked = amortized.at([0.6, 0.2, 0.2])
@@ -155,10 +154,11 @@ with torch.no_grad():
 print(f"digits: {(guesses == labels).float().mean():.1%} of {len(labels)} test images")
 
 # %% [markdown]
-# `save` writes a folder as `save_pretrained` does.
+# `save` writes a folder as `save_pretrained` does, or one file where the path ends in `.safetensors`.
 
 # %%
 two.save(choice, work / "merged")
+two.save(choice, work / "merged.safetensors")
 print([file.name for file in (work / "merged").iterdir()])
 
 # %% [markdown]
@@ -175,7 +175,7 @@ scarce = {
     "skewed 50 : 1": {"imbalance": 50.0},
 }
 for name, options in scarce.items():
-    view = merging.suite("mlp", tasks=3, size=SMALL, **options)
+    view = merging.suite("mlp", tasks=3, size="small", **options)
     result = pk.solve(view, pk.solvers.AdaMerging(steps=100, learning_rate=2e-2, evaluate_every=100), seed=0)
     start = view.assess(torch.full((1, view.space.dim), 0.3))[0].mean()
     print(f"{name:14} test accuracy {result.held_out.mean():.1%}, from {start:.1%}")
@@ -267,6 +267,7 @@ broken["2.weight"][3, 5] = float("nan")
 attempts = {
     "another architecture": {"finetuned": [*files, wider]},
     "a NaN": {"finetuned": [*files, broken]},
+    "whole numbers": {"finetuned": [*files, {name: tensor.int() for name, tensor in tuned.state_dict().items()}]},
     "half a file": {"finetuned": [*files, work / "short.safetensors"]},
     "a pickle": {"finetuned": ["model.pt"]},
     "a head that does not fit": {"tasks": [merging.Task(name="ring", unlabeled=points, head=nn.Linear(32, 2))]},
