@@ -132,8 +132,15 @@ class IBCL(Variational[IBCLState]):
             n_tasks: As known after so many tasks; after all learned unless given.
 
         Raises:
-            InputError: If a row leaves the simplex, or a task that was not seen has a share.
+            InputError: If a row leaves the simplex, a task not seen has a share, or `n_tasks` were not learned.
+            ShapeError: If rows have another number of entries than there are tasks.
         """
+        m = problem.n_objectives
+        fits = preferences.ndim == 2 and preferences.shape[1] == m
+        check.shape(fits, "preferences", f"be rows of {m} entries, one a task", list(preferences.shape))
+        if n_tasks is not None:
+            seen = state.base.n_tasks
+            check.that(1 <= n_tasks <= seen, "n_tasks", f"lie in 1 … {seen}, the tasks learned", n_tasks)
         weights = state.base.weights(preferences, n_tasks=n_tasks)
         if self.combination == "mixture":
             centers = torch.stack([self._region(state, w).center for w in weights])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import paretokit as pk
-from paretokit.core import InputError, Rng, UnsupportedProblemError
+from paretokit.core import InputError, Rng, ShapeError, UnsupportedProblemError
 from paretokit.solvers import IBCL, VCL
 from paretokit.solvers.continual._variational import bound_gradient, guide, normal
 from tests.solvers.continual.streams import Normed, blobs, stream
@@ -165,6 +165,13 @@ def test_a_preference_over_a_task_to_come_is_refused_and_one_over_seen_ones_is_a
         early.at([1.0, 0.0, 0.0])
     with pytest.raises(InputError, match="`preference`"):
         half.at([0.6, 0.6, 0.0])
+
+
+def test_rows_of_another_length_and_tasks_not_learned_are_refused(problem, result):
+    with pytest.raises(ShapeError, match=r"`preferences` must be rows of 3 entries, one a task; got \[1, 2\]"):
+        result.solver.answers(problem, result.state, torch.tensor([[0.5, 0.5]]))
+    with pytest.raises(InputError, match=r"`n_tasks` must lie in 1 … 3, the tasks learned; got 4"):
+        result.solver.answers(problem, result.state, torch.eye(3), n_tasks=4)
 
 
 def test_networks_after_a_task_are_still_there_after_later_ones(problem):
