@@ -25,6 +25,7 @@ from paretokit.core._protocol import EvaluationProtocol, Measurement, Scoring, s
 from paretokit.core._registry import Registry, option_names
 from paretokit.core._relations import crowding_distance, dominates, epsilon_non_dominated
 from paretokit.core._rng import Lanes, Rng
+from paretokit.core._search import Choice, LogRange, Range, SearchSpace
 from paretokit.core._serial import transient
 from paretokit.core._solver import AskTell, Conditioned, Cost, Sampler, Solver, StackedSolver
 from paretokit.core._space import Binary, Box, Categorical, Integers, Mixed, Sequences, Space
@@ -36,6 +37,7 @@ __all__ = [
     "Box",
     "Categorical",
     "CheckpointError",
+    "Choice",
     "Conditioned",
     "Cost",
     "Evaluation",
@@ -45,6 +47,7 @@ __all__ = [
     "InputError",
     "Integers",
     "Lanes",
+    "LogRange",
     "Measurement",
     "MissingPackageError",
     "Mixed",
@@ -54,10 +57,12 @@ __all__ = [
     "ParetoWarning",
     "Problem",
     "ProtocolError",
+    "Range",
     "Registry",
     "Rng",
     "Sampler",
     "Scoring",
+    "SearchSpace",
     "Sense",
     "Sequences",
     "ShapeError",

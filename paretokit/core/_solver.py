@@ -15,6 +15,7 @@ from paretokit.core._evaluation import Evaluation
 from paretokit.core._front import Front
 from paretokit.core._problem import Problem
 from paretokit.core._rng import Lanes, Rng
+from paretokit.core._search import SearchSpace
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,13 @@ class Solver(ABC, Generic[State]):
         solves: The problem type that it needs.
         state_type: The state's dataclass, for loading checkpoints.
         resumes: "exact" where run(2T) == run(T) + save + load + run(T) bit for bit, else the reason why not.
+        search_space: Hyper-parameters that are worth tuning, with what each may be (see `paretokit.tune`).
     """
 
     solves: ClassVar[type[Problem]] = Problem  # type: ignore[type-abstract]
     state_type: ClassVar[type]
     resumes: ClassVar[str] = "exact"
+    search_space: ClassVar[SearchSpace] = {}
 
     def __post_init__(self) -> None:
         """Refuse hyper-parameters of another kind than their annotation says; subclasses with rules begin with it."""

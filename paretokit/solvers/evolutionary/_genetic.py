@@ -9,7 +9,20 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from paretokit.core import Cost, Evaluation, Front, Lanes, ParetoError, Problem, Rng, StackedSolver, to_min
+from paretokit.core import (
+    Cost,
+    Evaluation,
+    Front,
+    Lanes,
+    LogRange,
+    ParetoError,
+    Problem,
+    Range,
+    Rng,
+    SearchSpace,
+    StackedSolver,
+    to_min,
+)
 from paretokit.core import _check as check
 from paretokit.core._threads import one_torch_thread
 from paretokit.solvers.evolutionary._draws import word
@@ -17,6 +30,15 @@ from paretokit.solvers.evolutionary._members import LIGHT_WORK
 from paretokit.solvers.evolutionary._variation import ROUNDS, Operators
 
 Memory = dict[str, Tensor]
+
+
+VARIATION_SPACE: SearchSpace = {
+    "crossover_prob": Range(0.5, 1.0),
+    "crossover_eta": LogRange(2.0, 50.0),
+    "mutation_prob": Range(0.3, 1.0),
+    "mutation_eta": LogRange(2.0, 100.0),
+}
+"""What is worth tuning of crossover and mutation."""
 
 
 @dataclass

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import ClassVar, Literal, final
 
 import torch
 from torch import Tensor
 
-from paretokit.core import Evaluation, Problem
+from paretokit.core import Choice, Evaluation, LogRange, Problem, Range, SearchSpace
 from paretokit.core import _check as check
 from paretokit.core._threads import one_torch_thread
 from paretokit.solvers.evolutionary._decomposition import replaced
@@ -22,7 +22,14 @@ from paretokit.solvers.evolutionary._directions import (
     neighborhoods,
 )
 from paretokit.solvers.evolutionary._draws import distinct_pairs, places, unit, word, words
-from paretokit.solvers.evolutionary._genetic import Genetic, Memory, PopulationState, check_variation, operators
+from paretokit.solvers.evolutionary._genetic import (
+    VARIATION_SPACE,
+    Genetic,
+    Memory,
+    PopulationState,
+    check_variation,
+    operators,
+)
 from paretokit.solvers.evolutionary._members import LIGHT_WORK
 from paretokit.solvers.evolutionary._sweep import KERNELS as FUSED
 from paretokit.solvers.evolutionary._sweep import Sweep, bounds, compilable
@@ -64,6 +71,14 @@ class MOEAD(Genetic):
     The authors visit subproblems in their order and mutate every child; here, as in pymoo, the order is random and a
     tenth of the children is not mutated at all.
     """
+
+    search_space: ClassVar[SearchSpace] = {
+        "decomposition": Choice(("tchebycheff", "pbi")),
+        "theta": LogRange(0.5, 20.0),
+        "n_neighbors": Range(3, 40),
+        "neighbor_mating_prob": Range(0.5, 1.0),
+        **VARIATION_SPACE,
+    }
 
     reference_directions: Given = None
     partitions: Partitions | None = None

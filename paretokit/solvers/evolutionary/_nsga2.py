@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 from torch import Tensor
 
-from paretokit.core import Evaluation, Problem
+from paretokit.core import Evaluation, LogRange, Problem, SearchSpace
 from paretokit.core import _check as check
 from paretokit.solvers.evolutionary._crowding import rank_and_crowding
 from paretokit.solvers.evolutionary._generation import KERNELS as FUSED
 from paretokit.solvers.evolutionary._generation import fusible, next_generation
-from paretokit.solvers.evolutionary._genetic import Genetic, Memory, PopulationState, check_variation, operators
+from paretokit.solvers.evolutionary._genetic import (
+    VARIATION_SPACE,
+    Genetic,
+    Memory,
+    PopulationState,
+    check_variation,
+    operators,
+)
 from paretokit.solvers.evolutionary._variation import offspring
 
 
@@ -42,6 +49,8 @@ class NSGA2(Genetic):
     each variable with 1/d; here, as in pymoo, a tenth of the children is not mutated at all and duplicates are bred
     anew.
     """
+
+    search_space: ClassVar[SearchSpace] = {"pop_size": LogRange(20, 400), **VARIATION_SPACE}
 
     pop_size: int = 100
     crossover_prob: float = 0.9

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
 
-from paretokit.core import Problem
+from paretokit.core import Problem, SearchSpace
 from paretokit.core import _check as check
 from paretokit.solvers.evolutionary._crowding import ranked
 from paretokit.solvers.evolutionary._directions import (
@@ -19,7 +19,14 @@ from paretokit.solvers.evolutionary._directions import (
     directions_of,
     misfit,
 )
-from paretokit.solvers.evolutionary._genetic import Genetic, Memory, PopulationState, check_variation, operators
+from paretokit.solvers.evolutionary._genetic import (
+    VARIATION_SPACE,
+    Genetic,
+    Memory,
+    PopulationState,
+    check_variation,
+    operators,
+)
 from paretokit.solvers.evolutionary._niching import extremes, nadir, niching
 from paretokit.solvers.evolutionary._variation import offspring
 
@@ -52,6 +59,8 @@ class NSGA3(Genetic):
     nondominated sorting approach, part I", IEEE TEVC 18(4); part II for constraints. Extreme points are kept from one
     generation to the next and intercepts are cut off at the worst values seen, as in pymoo.
     """
+
+    search_space: ClassVar[SearchSpace] = VARIATION_SPACE
 
     reference_directions: Given = None
     partitions: Partitions | None = None

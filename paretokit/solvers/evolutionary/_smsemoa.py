@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
 
-from paretokit.core import Problem
+from paretokit.core import LogRange, Problem, SearchSpace
 from paretokit.core import _check as check
 from paretokit.solvers.evolutionary._crowding import ranked
-from paretokit.solvers.evolutionary._genetic import Genetic, Memory, PopulationState, check_variation, operators
+from paretokit.solvers.evolutionary._genetic import (
+    VARIATION_SPACE,
+    Genetic,
+    Memory,
+    PopulationState,
+    check_variation,
+    operators,
+)
 from paretokit.solvers.evolutionary._shedding import shed
 from paretokit.solvers.evolutionary._variation import offspring
 
@@ -42,6 +49,8 @@ class SMSEMOA(Genetic):
     181(3). The authors breed one child a step; here, as in pymoo, n at once by default, and parents win tournaments by
     dominance.
     """
+
+    search_space: ClassVar[SearchSpace] = {"pop_size": LogRange(20, 200), **VARIATION_SPACE}
 
     pop_size: int = 100
     n_offspring: int | None = None

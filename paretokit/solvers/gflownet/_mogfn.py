@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import torch
 from torch import Tensor
 
-from paretokit.core import Problem, Rng
+from paretokit.core import LogRange, Problem, Rng, SearchSpace
 from paretokit.core import _check as check
 from paretokit.indicators import simplex_lattice
 from paretokit.problems.design._design import CompositionalDesign
@@ -17,6 +17,7 @@ from paretokit.solvers.gflownet._conditions import Preferences, Temperature
 from paretokit.solvers.gflownet._criterion import Criterion, Flows
 from paretokit.solvers.gflownet._gflownet import GFlowNet, GFlowNetState, Request, design_of
 from paretokit.solvers.gflownet._rewards import SCALARIZATIONS, Scalarization, log_reward, note_scales
+from paretokit.solvers.gflownet._search import GFLOWNET_SPACE
 
 PARTITIONS = {1: 1, 2: 10, 3: 5, 4: 4}  # of the measured lattice by objectives: 1, 11, 21 and 35 preferences
 
@@ -49,6 +50,8 @@ class MOGFN(GFlowNet):
     authors' code: a preference for each trajectory, the Tchebycheff reward's sign (see `log_reward`), a condition's
     encoding that is trained with the rest, log-rewards bounded below.
     """
+
+    search_space: ClassVar[SearchSpace] = {**GFLOWNET_SPACE, "temperature.value": LogRange(1.0, 256.0)}
 
     preferences: Preferences | Mapping[str, Any] = field(default_factory=Preferences)
     temperature: Temperature | Mapping[str, Any] | float = field(default_factory=Temperature)

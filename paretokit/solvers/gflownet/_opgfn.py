@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import ClassVar, Literal, final
 
 import torch
 from torch import Tensor
 
-from paretokit.core import Problem, Rng, non_dominated
+from paretokit.core import Choice, Problem, Rng, SearchSpace, non_dominated
 from paretokit.core import _check as check
 from paretokit.problems.design._design import CompositionalDesign
 from paretokit.solvers.gflownet._criterion import Criterion, Flows
 from paretokit.solvers.gflownet._gflownet import GFlowNet, GFlowNetState, Request, design_of
+from paretokit.solvers.gflownet._search import GFLOWNET_SPACE
 
 
 def pareto_targets(gains: Tensor, same: Tensor | None = None) -> Tensor:
@@ -87,6 +88,8 @@ class OPGFN(GFlowNet):
 
     Source: Chen and Mauch (2024), ICLR; written from its mathematics.
     """
+
+    search_space: ClassVar[SearchSpace] = {**GFLOWNET_SPACE, "duplicates": Choice(("share", "apart"))}
 
     n_samples: int = 1024
     duplicates: Literal["share", "apart"] = "share"

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from paretokit.core import Cost, Evaluation, Front, Problem, Rng, Solver
+from paretokit.core import Choice, Cost, Evaluation, Front, LogRange, Problem, Range, Rng, SearchSpace, Solver
 from paretokit.core import _check as check
 from paretokit.core._serial import transient
 from paretokit.nn import Adam, AdamState
@@ -60,6 +60,15 @@ class Descent(Solver[DescentState]):
 
     solves: ClassVar[type[Problem]] = ModelMerging
     state_type: ClassVar[type] = DescentState
+
+    search_space: ClassVar[SearchSpace] = {
+        "layerwise": Choice((True, False)),
+        "ties": Choice((False, True)),
+        "steps": LogRange(50, 1000),
+        "learning_rate": LogRange(1e-4, 0.1),
+        "start": Range(0.1, 0.6),
+        "batch_size": LogRange(8, 128),
+    }
 
     layerwise: bool = True
     ties: bool = False

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, final
+from typing import Any, ClassVar, Literal, final
 
 import torch
 from torch import Tensor
 
-from paretokit.core import Problem
+from paretokit.core import Choice, Problem, SearchSpace
 from paretokit.core import _check as check
 from paretokit.indicators import simplex_lattice, two_layer_lattice
 from paretokit.problems.merging import ModelMerging
@@ -60,6 +60,11 @@ class PreferenceMerging(Descent):
     Source: the objective of Yang et al. (2024), ICLR, weighted by preferences; Mahapatra and Rajan (2020), ICML, for
     exact Pareto search. The combination is this library's.
     """
+
+    search_space: ClassVar[SearchSpace] = {
+        **Descent.search_space,
+        "weighting": Choice(("linear", "tchebycheff", "epo")),
+    }
 
     preferences: Sequence[Sequence[float]] | None = None
     partitions: int | None = None

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, final
 import torch
 from torch import Tensor
 
-from paretokit.core import Cost, Front, Lanes, Problem, Rng, option_names
+from paretokit.core import Choice, Cost, Front, Lanes, LogRange, Problem, Range, Rng, SearchSpace, option_names
 from paretokit.core import _check as check
 from paretokit.indicators import simplex_lattice
 from paretokit.problems.morl._morl import MORL
@@ -106,6 +106,23 @@ class CMORL(PPOSolver[CMORLState]):
     """
 
     state_type: ClassVar[type] = CMORLState
+
+    search_space: ClassVar[SearchSpace] = {
+        "init_updates": LogRange(5, 200),
+        "init_entropy": Range(0.0, 0.3),
+        "rounds": Range(0, 6),
+        "n_selected": Range(2, 10),
+        "extension_updates": LogRange(5, 50),
+        "beta": Range(0.5, 0.99),
+        "sharpness": LogRange(5.0, 100.0),
+        "ppo.n_steps": Choice((32, 64, 128, 256, 512)),
+        "ppo.epochs": Range(2, 20),
+        "ppo.minibatches": Choice((4, 8, 16, 32)),
+        "ppo.learning_rate": LogRange(1e-4, 1e-2),
+        "ppo.gae_lambda": Range(0.8, 1.0),
+        "ppo.clip": Range(0.1, 0.4),
+        "ppo.entropy_coef": LogRange(1e-4, 0.3),
+    }
 
     partitions: int | None = None
     init_updates: int = 65

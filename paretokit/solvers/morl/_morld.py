@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from paretokit import scalarization
-from paretokit.core import Cost, Front, InputError, Lanes, Problem, Rng, Solver
+from paretokit.core import Choice, Cost, Front, InputError, Lanes, LogRange, Problem, Range, Rng, SearchSpace, Solver
 from paretokit.core import _check as check
 from paretokit.problems.morl._morl import MORL
 from paretokit.solvers.morl._improver import Aim, AnyImprover
@@ -76,6 +76,17 @@ class MORLD(Solver[State]):
     """
 
     solves: ClassVar[type[Problem]] = MORL
+
+    search_space: ClassVar[SearchSpace] = {
+        "pop_size": Range(4, 12),
+        "improver.n_steps": Choice((32, 64, 128, 256, 512)),
+        "improver.epochs": Range(2, 20),
+        "improver.minibatches": Choice((4, 8, 16, 32)),
+        "improver.learning_rate": LogRange(1e-4, 1e-2),
+        "improver.gae_lambda": Range(0.8, 1.0),
+        "improver.clip": Range(0.1, 0.4),
+        "improver.entropy_coef": LogRange(1e-4, 0.3),
+    }
 
     improver: AnyImprover | Mapping[str, Any] | str = "PPO"
     pop_size: int = 6
