@@ -85,7 +85,7 @@ def explorer(front: Fronts, path: str | Path, *, title: str = "") -> Path:
     first = next(iter(named(front).values()))
     heading = title or ("Front" if first.problem is None else first.problem.name)
     count = f"{len(data['values'])} solutions, {len(data['objectives'])} objectives"
-    payload = json.dumps(data, ensure_ascii=False, allow_nan=False).replace("</", "<\\/").replace("<!--", "<\\!--")
+    payload = json.dumps(data, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
     file.write_text(
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -151,7 +151,8 @@ SCRIPT = """
     scatter.on('plotly_hover', function (e) { show(e.points[0].customdata); });
     scatter.on('plotly_click', function (e) { keep(e.points[0].customdata); });
     scatter.on('plotly_selected', function (e) {
-      lasso = e && e.points ? e.points.map(function (p) { return p.customdata; }) : null; refresh();
+      var drawn = e && e.points && (e.range || e.lassoPoints);
+      lasso = drawn ? e.points.map(function (p) { return p.customdata; }) : null; refresh();
     });
     scatter.on('plotly_deselect', function () { lasso = null; refresh(); });
   }
