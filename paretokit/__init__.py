@@ -25,12 +25,14 @@ if TYPE_CHECKING:
         Box,
         Categorical,
         CheckpointError,
+        Choice,
         Evaluation,
         EvaluationError,
         EvaluationProtocol,
         Front,
         InputError,
         Integers,
+        LogRange,
         Measurement,
         MissingPackageError,
         Mixed,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
         ParetoWarning,
         Problem,
         ProtocolError,
+        Range,
         Rng,
         Scoring,
         Sequences,
@@ -50,9 +53,10 @@ if TYPE_CHECKING:
         View,
     )
     from paretokit.run import Archive, Budget, Checkpoint, Moment, Result, Session, solve, solve_many
+    from paretokit.tuning import tune
 
 _ROOMS = ("decision", "indicators", "plots", "problems", "scalarization", "solvers", "testing")
-_INNER = ("bench", "core", "nn", "run")
+_INNER = ("bench", "core", "nn", "run", "tuning")
 _RUN = ("Archive", "Budget", "Checkpoint", "Moment", "Result", "Session", "solve", "solve_many")
 
 __all__ = [
@@ -63,12 +67,14 @@ __all__ = [
     "Categorical",
     "Checkpoint",
     "CheckpointError",
+    "Choice",
     "Evaluation",
     "EvaluationError",
     "EvaluationProtocol",
     "Front",
     "InputError",
     "Integers",
+    "LogRange",
     "Measurement",
     "MissingPackageError",
     "Mixed",
@@ -79,6 +85,7 @@ __all__ = [
     "ParetoWarning",
     "Problem",
     "ProtocolError",
+    "Range",
     "Result",
     "Rng",
     "Scoring",
@@ -100,6 +107,7 @@ __all__ = [
     "solve_many",
     "solvers",
     "testing",
+    "tune",
 ]
 
 
@@ -112,7 +120,7 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"paretokit.{name}")
     if name not in __all__:
         raise AttributeError(f"module 'paretokit' has no attribute {name!r}")
-    room = "bench" if name == "compare" else "run" if name in _RUN else "core"
+    room = {"compare": "bench", "tune": "tuning"}.get(name) or ("run" if name in _RUN else "core")
     return getattr(importlib.import_module(f"paretokit.{room}"), name)
 
 
