@@ -98,6 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["claim", "table"], nargs="?", default="claim")
     parser.add_argument("--seeds", type=int, help="10 for the claim and 5 for the table unless given")
+    parser.add_argument("--first", type=int, default=0, help="the first seed to run, where several processes share")
     parser.add_argument("--shifts", nargs="*", choices=list(SHIFTS), default=list(OF_TABLE), help="of the table")
     parser.add_argument("--alignments", nargs="*", default=["dann", "cdan"], help="of the table")
     parser.add_argument("--only", choices=list(METHODS), nargs="*", help="some methods")
@@ -109,7 +110,7 @@ def main(arguments: list[str] | None = None) -> int:
     seeds = options.seeds or (10 if claim else 5)
     cells = [("fonts", "dann")] if claim else [(s, a) for s in options.shifts for a in options.alignments]
     methods = tuple(options.only or ((*CLAIM, *BESIDE) if claim else (*LINES, "grid")))
-    order = [(s, a, m, k) for k in range(seeds) for s, a in cells for m in methods]
+    order = [(s, a, m, k) for k in range(options.first, seeds) for s, a in cells for m in methods]
     if claim:  # the claim first
         order.sort(key=lambda cell: (cell[2] not in CLAIM, cell[2] in GRIDS))
     if not options.report:

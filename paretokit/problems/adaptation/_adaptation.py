@@ -103,6 +103,7 @@ class DomainAdaptation(Problem):
         self.batch_size, self.stacked = batch_size, stacked
         self.module = parts_of(network)
         self.space = Parameters(self.module, bound=bound)
+        self._nets: dict[tuple[bool, bool | None], StackedClassifier] = {}
         self.dtype = next(self.module.parameters()).dtype
         self.loss_work = 2.0 * batch_size
         self.n_features, self.n_classes = self._widths()
@@ -131,7 +132,13 @@ class DomainAdaptation(Problem):
 
     def network(self, *, training: bool = False) -> StackedClassifier:
         """Return the architecture for many rows of weights at once."""
-        return StackedClassifier(self.module, self.space, training=training, stacked=self.stacked)
+        return self._net(training=training, stacked=self.stacked)
+
+    def _net(self, *, training: bool, stacked: bool | None) -> StackedClassifier:
+        key = (training, stacked)
+        if key not in self._nets:
+            self._nets[key] = StackedClassifier(self.module, self.space, training=training, stacked=stacked)
+        return self._nets[key]
 
     def placed(self, part: Tensor) -> Tensor:
         """Return data where the problem computes."""
@@ -155,7 +162,7 @@ class DomainAdaptation(Problem):
         )
 
     def _outputs(self, x: Tensor, inputs: Tensor, *, stacked: bool | None) -> tuple[Tensor, Tensor]:
-        net = StackedClassifier(self.module, self.space, stacked=stacked)
+        net = self._net(training=False, stacked=stacked)
         n = self.space.n_parameters
         return net(x[:, :n], x[:, n:].detach(), inputs)
 

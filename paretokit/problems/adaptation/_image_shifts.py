@@ -113,7 +113,7 @@ class RotatedDigits(_ChangedDigits):
 
     id = "adaptation-rotated-v1"
 
-    def __init__(self, *, seed: int = 0, angle: float = 40.0, architecture: Architecture = "mlp") -> None:
+    def __init__(self, *, seed: int = 0, angle: float = 30.0, architecture: Architecture = "mlp") -> None:
         self.angle = angle
         super().__init__(seed=seed, architecture=architecture)
 

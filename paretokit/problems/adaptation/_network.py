@@ -9,11 +9,13 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the usual name
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from paretokit.core import _check as check
 from paretokit.core._parameters import Parameters, Slice
 
+Outputs = tuple[Tensor, ...]
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 
@@ -78,6 +80,24 @@ class NormLayer:
     eps: float
 
 
+class _OverBatch(nn.Module):
+    """Normalizes by the batch and remembers its statistics, under the names of the layer that it stands for."""
+
+    def __init__(self, norm: _BatchNorm) -> None:
+        super().__init__()
+        self.weight, self.bias, self.eps = norm.weight, norm.bias, norm.eps
+        for name, tensor in norm.named_buffers():
+            self.register_buffer(name, tensor)
+        self.seen: tuple[Tensor, Tensor] | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the normalized batch."""
+        over = [0, *range(2, x.ndim)]
+        variance, mean = torch.var_mean(x.detach(), over)
+        self.seen = (mean, variance)
+        return F.batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.eps)
+
+
 class StackedClassifier:
     """P networks of one architecture: ``net(rows [P, D], buffers [P, b], x [n, ...]) -> (features, logits)``.
 
@@ -98,10 +118,12 @@ class StackedClassifier:
         self.module = copy.deepcopy(module).eval()
         for parameter in self.module.parameters():
             parameter.requires_grad = False
-        for part in self.module.modules():
-            if isinstance(part, _BatchNorm):
-                part.train(training)
         self.space, self.stacked, self.training = space, stacked, training
+        self._norms = [(name, part) for name, part in self.module.named_modules() if isinstance(part, _BatchNorm)]
+        self._watched = [(name, _OverBatch(part)) for name, part in self._norms if training]
+        for name, part in self._watched:
+            place, _, own = name.rpartition(".")
+            setattr(self.module.get_submodule(place), own, part)
         self.n_features = sum(p.numel() for p in module.features.parameters())
         self._convolves = any(isinstance(m, CONVOLUTIONS) for m in module.modules())
 
@@ -112,23 +134,36 @@ class StackedClassifier:
             stacked = rows.device.type != "cpu" or not self._convolves
         named = self._named(rows, buffers)
         if stacked and len(rows) > 1:
-            found = torch.func.vmap(self._one, in_dims=(0, None))(named, inputs)
-            return cast("tuple[Tensor, Tensor]", found)
-        each = [self._one({k: t[p] for k, t in named.items()}, inputs) for p in range(len(rows))]
-        if len(each) == 1:
-            return each[0][0].unsqueeze(0), each[0][1].unsqueeze(0)
-        return torch.stack([e[0] for e in each]), torch.stack([e[1] for e in each])
+            found = cast("Outputs", torch.func.vmap(self._one, in_dims=(0, None))(named, inputs))
+        else:
+            each = [self._one({k: t[p] for k, t in named.items()}, inputs) for p in range(len(rows))]
+            found = tuple(torch.stack(parts) for parts in zip(*each, strict=True))
+        if self.training:
+            self._track(buffers, found[2:])
+        return found[0], found[1]
 
-    def _one(self, named: dict[str, Tensor], inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def _track(self, buffers: Tensor, seen: tuple[Tensor, ...]) -> None:
+        """Move running statistics `[P, b]` in place toward the batch's."""
+        n = self.space.n_parameters
+        place = {s.name: slice(s.begin - n, s.end - n) for s in self.space.slices}
+        for (name, norm), mean, variance in zip(self._norms, seen[::2], seen[1::2], strict=True):
+            share = 0.1 if norm.momentum is None else norm.momentum
+            if norm.track_running_stats:
+                buffers[:, place[f"{name}.running_mean"]].lerp_(mean, share)
+                buffers[:, place[f"{name}.running_var"]].lerp_(variance, share)
+
+    def _one(self, named: dict[str, Tensor], inputs: Tensor) -> Outputs:
+        """Return features, logits, and the batch's means and variances where normalizations look at it."""
         parts: dict[str, dict[str, Tensor]] = {"features": {}, "classifier": {}}
         for name, tensor in named.items():
             part, _, own = name.partition(".")
             parts[part][own] = tensor
         features = torch.func.functional_call(self.module.features, parts["features"], inputs)
-        return features, torch.func.functional_call(self.module.classifier, parts["classifier"], features)
+        logits = torch.func.functional_call(self.module.classifier, parts["classifier"], features)
+        return (features, logits, *(t for _, norm in self._watched for t in norm.seen or ()))
 
     def _named(self, rows: Tensor, buffers: Tensor) -> dict[str, Tensor]:
-        """Return tensors `[P, *shape]` by name; floating buffers are views, so that running statistics move."""
+        """Return tensors `[P, *shape]` by name."""
         n = self.space.n_parameters
         own = self.space.slices
         parameters = [s for s in own if s.begin < n]
@@ -149,8 +184,8 @@ class StackedClassifier:
         """
         place: dict[str, Slice] = {s.name: s for s in self.space.slices}
         n, found = self.space.n_parameters, []
-        for name, part in self.module.named_modules():
-            if not isinstance(part, _BatchNorm) or not part.track_running_stats:
+        for name, part in self._norms:
+            if not part.track_running_stats:
                 continue
             check.that(part.affine, "network", "have scale and shift in its BatchNorm layers", f"none in {name!r}")
             columns = {

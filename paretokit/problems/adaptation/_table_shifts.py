@@ -28,7 +28,7 @@ class _BiasedTable(DomainAdaptation):
 
     table = ""
 
-    def __init__(self, *, seed: int = 0, bias: float = 3.0) -> None:
+    def __init__(self, *, seed: int = 0, bias: float = 1.5) -> None:
         check.at_least(0, bias=bias)
         self.seed, self.bias = seed, bias
         check.package("sklearn", extra="merging")

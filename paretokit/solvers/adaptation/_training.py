@@ -97,7 +97,7 @@ class AdaptationTraining(Solver[TrainingState]):
     batch_size: int = 32
     learning_rate: float = 0.02
     decay: float = 1e-3
-    momentum: float = 0.9
+    momentum: float = 0.0
     weight_decay: float = 5e-4
     ramp: float = 100.0
     hidden: tuple[int, ...] = (64,)

@@ -252,8 +252,8 @@ def test_stacked_networks_equal_the_module_and_one_another(build):
         if training:  # the module's own running statistics after the same batch
             norm = next(m for m in plain.modules() if isinstance(m, nn.BatchNorm1d))
             place = run.norms()[0]
-            assert torch.allclose(after[1][0, place.mean], norm.running_mean, atol=1e-6)
-            assert torch.allclose(after[1][0, place.variance], norm.running_var, atol=1e-6)
+            assert torch.allclose(after[0][0, place.mean], norm.running_mean, atol=1e-6)
+            assert torch.allclose(after[0][0, place.variance], norm.running_var, atol=1e-6)
 
 
 def test_folded_statistics_leave_the_network_as_it_was():
@@ -340,7 +340,7 @@ def test_ready_shifts_are_of_their_seed_and_balanced_enough(name):
     assert torch.equal(problem.target, again.target)
     assert not torch.equal(problem.source[0], other.source[0])
     share = problem.source[1].bincount(minlength=problem.n_classes) / len(problem.source[1])
-    assert float(share.min()) > 0.2 / problem.n_classes
+    assert float(share.min()) > 0.1 / problem.n_classes
 
 
 def test_ready_shifts_are_what_they_say():

@@ -46,7 +46,8 @@ def test_the_kit_holds(name, moons):
 
 
 def test_a_step_on_the_source_alone_is_torchs_own(moons):
-    solver = WeightedDA(preferences=[[1.0, 0.0, 0.0]], refine=False, decay=0.0, alignment="mcc", steps=9, **SMALL)
+    options = {"refine": False, "decay": 0.0, "momentum": 0.9, "alignment": "mcc", "steps": 9}
+    solver = WeightedDA(preferences=[[1.0, 0.0, 0.0]], **options, **SMALL)
     handle = moons.observed(None)
     state = solver.init(handle, Rng.from_seed(0))
     net = moons.decode(solver.decisions(handle, state)[0]).train()
@@ -142,7 +143,7 @@ def test_every_option_changes_the_run(moons):
 
 def test_source_only_learns_the_source_and_adaptation_the_target():
     problem = pk.problems.make("adaptation-moons-v1")
-    common = {"steps": 200, "evaluate_every": 200}
+    common = {"steps": 150, "learning_rate": 0.1, "evaluate_every": 150}
     alone = pk.solve(problem, WeightedDA(preferences=[[1.0, 0.0, 0.0]], **common), seed=0)
     adapted = pk.solve(problem, ParetoDA(**common), seed=0)
     found = [problem.target_accuracy(r.front.x) for r in (alone, adapted)]
