@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, final
 import torch
 from torch import Tensor
 
-from paretokit.core import Cost, Evaluation, Front, Problem, Rng, Solver
+from paretokit.core import Choice, Cost, Evaluation, Front, LogRange, Problem, Rng, SearchSpace, Solver
 from paretokit.core import _check as check
 from paretokit.nn import Adam, AdamState
 from paretokit.solvers.gradient._aggregator import Aggregator, aggregator_of, described
@@ -106,6 +106,14 @@ class GradientDescent(Solver[GradientDescentState]):
 
     solves: ClassVar[type[Problem]] = Problem  # type: ignore[type-abstract]
     state_type: ClassVar[type] = GradientDescentState
+
+    search_space: ClassVar[SearchSpace] = {
+        "aggregator": Choice(("EPO", "Tchebycheff", "SmoothTchebycheff", "Linear")),
+        "optimizer": Choice(("adam", "sgd")),
+        "learning_rate": LogRange(1e-3, 0.3),
+        "decay": Choice(("none", "linear", "cosine")),
+        "steps": LogRange(50, 2000),
+    }
 
     aggregator: Aggregator | Mapping[str, Any] | str = "EPO"
     preferences: Preferences = None
