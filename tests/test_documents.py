@@ -14,6 +14,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TUTORIALS = sorted((ROOT / "tutorials").glob("*.py"))
 SLOW = {
     *("tutorials/02_morl.py", "tutorials/03_design.py", "tutorials/04_model_merging.py"),
+    "tutorials/05_domain_adaptation.py",
     "tutorials/06_continual_learning.py",
 }
 LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]

@@ -111,10 +111,11 @@ class DemoPanel(Protocol):
 
 def panels() -> tuple[DemoPanel, ...]:
     """Return the demo's panels in their order."""
+    from paretokit.cli._demo_adaptation import ADAPTATIONS
     from paretokit.cli._demo_continual import CONTINUALS
     from paretokit.cli._demo_designs import DESIGNS
     from paretokit.cli._demo_merging import MERGINGS
     from paretokit.cli._demo_policies import POLICIES
     from paretokit.cli._demo_search import SEARCHES
 
-    return (*SEARCHES, *POLICIES, *DESIGNS, *MERGINGS, *CONTINUALS)
+    return (*SEARCHES, *POLICIES, *DESIGNS, *MERGINGS, *ADAPTATIONS, *CONTINUALS)
