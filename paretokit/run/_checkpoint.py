@@ -41,11 +41,14 @@ class Checkpoint:
         path: Folder of the run's checkpoints.
         seconds: Least time between two of them; the last one is always written.
         keep: How many are kept.
+        final: Whether one is also written when the run has come to its end. Without it nothing is left to continue with
+            a larger budget; a run that is interrupted or fails is written all the same.
     """
 
     path: str | Path
     seconds: float = 60.0
     keep: int = 2
+    final: bool = True
 
     def __post_init__(self) -> None:
         check.at_least(0, seconds=self.seconds)
@@ -152,6 +155,11 @@ class CheckpointFolder:
                 ParetoWarning,
                 stacklevel=4,
             )
+
+    def close(self, state: Any, record: RunRecord, status: str) -> None:
+        """Save the last step, unless the run has come to its end and its settings want no checkpoint of that."""
+        if self.settings.final or status not in ("budget", "target", "stall", "finished"):
+            self.write(state, record)
 
     def read(self) -> tuple[Any, RunRecord] | None:
         """Return state and record of the newest good checkpoint, or None where there is none.

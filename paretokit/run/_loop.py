@@ -146,7 +146,7 @@ class Loop:
                     status = "stopped"
                     break
         if self.folder and saved_at != record.iterations and record.iterations:
-            self.folder.write(state, record)
+            self.folder.close(state, record, status)
         closing = error is None and not torn and record.iterations > 0 and status != "failed"
         if closing:
             state, status, error = self._closed(handle, state, record, status, begun)
