@@ -127,8 +127,9 @@ def score_table(
         check.that(indicator in score_names(), "larger", "be given for an indicator of your own", None, hint)
         larger = larger_is_better(indicator)
     own = frame[frame["indicator"] == indicator]
+    own = own.assign(problem=own["problem"].astype(str), solver=own["solver"].astype(str))
     one_protocol(own)
-    solvers = tuple(str(s) for s in own["solver"].unique())
+    solvers = tuple(own["solver"].unique())
     problems, seeds, matrices, filled = [], [], [], []
     for problem, group in own.groupby("problem", sort=False):
         twice = group[group.duplicated(["solver", "seed"])]
@@ -137,7 +138,7 @@ def score_table(
             check.fail("frame", "hold every run once", f"{row['solver']!r} on {problem!r}, seed {row['seed']}, twice")
         pivot = group.pivot(index="seed", columns="solver", values="value").reindex(columns=list(solvers))
         matrix = pivot.to_numpy(dtype=np.float64).copy()
-        gaps = [(str(problem), solvers[j], pivot.index[i]) for i, j in np.argwhere(~np.isfinite(matrix))]
+        gaps = [(problem, solvers[j], pivot.index[i]) for i, j in np.argwhere(~np.isfinite(matrix))]
         if gaps:
             _, solver, seed = gaps[0]
             got = f"none for {solver!r} on {problem!r}, seed {seed}"
@@ -146,7 +147,7 @@ def score_table(
             finite = matrix[np.isfinite(matrix)]
             check.that(len(finite) > 0, "frame", "hold a finite score of each problem", f"none on {problem!r}")
             matrix[~np.isfinite(matrix)] = finite.min() if larger else finite.max()
-        problems.append(str(problem))
+        problems.append(problem)
         seeds.append(tuple(pivot.index))
         matrices.append(matrix)
         filled += gaps

@@ -28,6 +28,11 @@ def test_a_table_holds_seeds_by_solvers_and_knows_which_way_is_better():
     assert table.only("p").medians.tolist() == table.medians.tolist()
 
 
+def test_names_that_are_numbers_become_text():
+    frame = one(problem=3, solver=7)
+    assert (bench.score_table(frame, "hypervolume").solvers, frame["solver"].tolist()) == (("7",), [7])
+
+
 def test_equal_scores_are_all_best_on_the_relative_scale():
     table = bench.score_table(Made({"p": {"a": [0.1, 0.1], "b": [0.1, 0.1]}}).frame, "hypervolume")
     assert (table.relative().values[0] == 1).all()
