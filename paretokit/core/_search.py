@@ -99,7 +99,7 @@ class Choice:
             labels = self.labels
         except (TypeError, ValueError):
             check.fail("options", "be texts, numbers, None, or lists and mappings of these", repr(self.options))
-        check.that(len(set(map(repr, labels))) == len(labels), "options", "be distinct", list(labels))
+        check.that(all(labels.index(v) == i for i, v in enumerate(labels)), "options", "be distinct", list(labels))
 
     @property
     def labels(self) -> tuple[str | float | bool | None, ...]:
