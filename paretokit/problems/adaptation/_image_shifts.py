@@ -203,7 +203,7 @@ class LetterStyles(DomainAdaptation):
             rng = Rng.from_seed(seed).child("styles", k)
             sources, labels = _glyphs(templates(LETTERS, faces), n, rng)
             domains.append((jittered(sources, rng.child("affine"), turn=20, shear=0.1), labels))
-        super().__init__(*domains, _network(architecture, len(LETTERS)), split_seed=seed)
+        super().__init__(domains[0], domains[1], _network(architecture, len(LETTERS)), split_seed=seed)
 
     def options(self) -> Mapping[str, Any]:
         """Return the constructor's options."""

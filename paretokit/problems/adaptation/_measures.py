@@ -12,7 +12,8 @@ RATES = (0.5, 1.0, 2.0, 4.0)
 
 def entropy(probabilities: Tensor) -> Tensor:
     """Return entropies `[...]` of distributions `[..., K]` in nats; zero times log zero is zero."""
-    return torch.special.entr(probabilities).sum(-1)
+    found: Tensor = torch.special.entr(probabilities).sum(-1)
+    return found
 
 
 def mutual_information(probabilities: Tensor) -> Tensor:

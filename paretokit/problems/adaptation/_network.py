@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -134,7 +133,7 @@ class StackedClassifier:
             stacked = rows.device.type != "cpu" or not self._convolves
         named = self._named(rows, buffers)
         if stacked and len(rows) > 1:
-            found = cast("Outputs", torch.func.vmap(self._one, in_dims=(0, None))(named, inputs))
+            found = torch.func.vmap(self._one, in_dims=(0, None))(named, inputs)
         else:
             each = [self._one({k: t[p] for k, t in named.items()}, inputs) for p in range(len(rows))]
             found = tuple(torch.stack(parts) for parts in zip(*each, strict=True))
@@ -188,11 +187,11 @@ class StackedClassifier:
             if not part.track_running_stats:
                 continue
             check.that(part.affine, "network", "have scale and shift in its BatchNorm layers", f"none in {name!r}")
-            columns = {
-                key: slice(place[f"{name}.{key}"].begin - shift, place[f"{name}.{key}"].end - shift)
+            weight, bias, mean, variance = (
+                slice(place[f"{name}.{key}"].begin - shift, place[f"{name}.{key}"].end - shift)
                 for key, shift in (("weight", 0), ("bias", 0), ("running_mean", n), ("running_var", n))
-            }
-            found.append(NormLayer(*columns.values(), part.eps))
+            )
+            found.append(NormLayer(weight, bias, mean, variance, part.eps))
         return found
 
     def folded(self, rows: Tensor, buffers: Tensor, template: Tensor) -> Tensor:

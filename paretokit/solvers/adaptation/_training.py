@@ -16,6 +16,7 @@ from paretokit.core import _check as check
 from paretokit.problems.adaptation import DomainAdaptation
 from paretokit.problems.adaptation._measures import mutual_information
 from paretokit.solvers.adaptation._alignments import ALIGNMENTS, AlignmentName, Batch
+from paretokit.solvers.adaptation._cooperation import ENOUGH
 from paretokit.solvers.adaptation._refinement import ClassDiscriminators, refined
 
 
@@ -239,7 +240,7 @@ class AdaptationTraining(Solver[TrainingState]):
             jacobian = torch.stack(rows_of, 1)
             exact = jacobian.double()
             own, held = exact[:, :3], exact[:, 3:]
-            guided = None if guide is None else (guide.detach() + most > 1e-3)
+            guided = None if guide is None else (guide.detach() + most > ENOUGH)
             against = None if guide is None else (own @ held.mT).squeeze(-1)
             rule = Gradients(own @ own.mT, against, guided, state.losses.double(), state.preferences.double())
             weights = self.weigh(rule, rng.child("rule")).to(jacobian)
