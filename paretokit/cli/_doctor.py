@@ -13,9 +13,21 @@ from pathlib import Path
 import torch
 
 from paretokit._version import __version__
+from paretokit.cli._options import as_json
 from paretokit.core._kernel import cache_folder
 
 PACKAGES = ("numpy", "numba", "moocore", "pymoo", "pygmo", "mo-gymnasium", "matplotlib", "pandas", "safetensors")
+
+
+EXTRAS = {
+    "mujoco": ("mujoco",),
+    "box2d": ("box2d",),
+    "molecules": ("rdkit",),
+    "aptamers": ("ViennaRNA",),
+    "bo": ("botorch",),
+    "merging": ("scikit-learn",),
+}
+"""What extras of the installation bring."""
 
 
 def _installed(package: str) -> str:
@@ -35,6 +47,20 @@ def versions() -> dict[str, str]:
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, torch uses "
         f"{torch.get_num_threads()}",
     }
+
+
+def missing_extras() -> dict[str, str]:
+    """Return the extras of which a package is missing, and the command that installs each."""
+
+    def there(package: str) -> bool:
+        try:
+            importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            return False
+        return True
+
+    lacking = [extra for extra, packages in EXTRAS.items() if not all(map(there, packages))]
+    return {extra: f'pip install "paretokit[{extra}]"' for extra in lacking}
 
 
 def _devices() -> str:
@@ -87,12 +113,18 @@ def trials() -> Iterator[tuple[str, bool, str]]:
 
 def run(args: argparse.Namespace) -> int:
     """Print what was found; exit code 1 where something does not hold."""
-    for name, value in versions().items():
-        print(f"{name:14} {value}")
     writable, cache = _cache()
-    print(f"{'devices':14} {_devices()}\n{'cache':14} {cache}\n{'kernels':14} {_kernels()}")
-    healthy = writable
+    facts = {**versions(), "devices": _devices(), "cache": cache, "kernels": _kernels()}
+    extras = missing_extras()
+    lacking = "; ".join(f"{extra} is missing ({command})" for extra, command in extras.items()) or "all installed"
+    if not args.json:
+        print("\n".join(f"{name:14} {value}" for name, value in {**facts, "extras": lacking}.items()))
+    found = []
     for name, holds, word in () if args.quick else trials():
-        healthy = healthy and holds
-        print(f"{name:14} {'ok: ' if holds else 'FAULT: '}{word}")
+        found.append({"trial": name, "holds": holds, "says": word})
+        if not args.json:
+            print(f"{name:14} {'ok: ' if holds else 'FAULT: '}{word}")
+    healthy = writable and all(trial["holds"] for trial in found)
+    if args.json:
+        print(as_json({"healthy": healthy, "facts": facts, "missing_extras": extras, "trials": found}))
     return 0 if healthy else 1

@@ -25,14 +25,18 @@ LONG = 60  # most characters of a default that a table shows
 
 def _documented(target: Any) -> dict[str, str]:
     """Return what docstrings say of options, by name; a subclass's own words before its parents'."""
+    from paretokit import solvers
+
     found: dict[str, str] = {}
     for owner in target.__mro__ if inspect.isclass(target) else [target]:
         text = inspect.cleandoc(owner.__doc__ or "")
         block = re.search(r"^(?:Attributes|Args):\n((?:    .*\n?|\n)+)", text, flags=re.MULTILINE)
-        for name, words in re.findall(
-            r"^    (\w+): ((?:.*\n?(?:     .*\n?)*))", block[1] if block else "", re.MULTILINE
-        ):
-            found.setdefault(name, " ".join(words.split()))
+        entries = r"^    ([`\w]+(?:, [`\w]+)*): ((?:.*\n?(?:     .*\n?)*))"
+        for names, words in re.findall(entries, block[1] if block else "", re.MULTILINE):
+            for name in re.findall(r"\w+", names):
+                found.setdefault(name, " ".join(words.split()))
+        for other in re.findall(r"^Further attributes: see `(\w+)`", text, re.MULTILINE):
+            found = {**_documented(getattr(solvers, other)), **found}
     return found
 
 

@@ -64,7 +64,9 @@ def load(text: str) -> Any:
     module_name, colon, name = text.rpartition(":")
     check.that(bool(colon and module_name and name), "target", "look like module:Name", repr(text), HINT)
     module = _module(module_name)
-    check.known(name, [key for key in vars(module) if not key.startswith("_")], kind="name")
+    if not hasattr(module, name):
+        own = [key for key in vars(module) if not key.startswith("_")]
+        check.known(name, getattr(module, "__all__", own), kind="name")
     return getattr(module, name)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 import paretokit as pk
 from paretokit.cli import main
-from paretokit.cli._solve import parse_options, parse_preference
+from paretokit.cli._options import as_json, parse_numbers, parse_options
 from paretokit.cli._text import number, table
 
 
@@ -68,6 +70,12 @@ def test_version_and_help(capsys):
         (["solve", "zdt1-v1", "NSGA2", "--preference", "a,b"], ["`preference` must be numbers"]),
         (["solve", "cre23-v1", "pygmo.nsga2", "--evaluations", "40"], ["pygmo.nsga2 cannot solve cre23-v1"]),
         (["demo", "--only", "dtlz3"], ["`panel` must be a known name", "dtlz2"]),
+        (["solve", "zdt1-v1", "NSGA2", "--evaluatoins", "3"], ["no option '--evaluatoins'", "'--evaluations'"]),
+        (["solve", "zdt1-v1", "NSGA2", "--eval", "3"], ["no option '--eval'", "'--evaluations'"]),
+        (["solve", "zdt1-v1", "NSGA2", "MOEAD"], ["takes no further argument 'MOEAD'"]),
+        (["solve", "zdt1-v1", "NSGA2", "--seconds", "0"], ["`seconds` must be positive; got 0"]),
+        (["solve", "zdt1-v1", "no_module:Solver"], ["`target` must name a module that can be imported"]),
+        (["completion", "fsh"], ["unknown SHELL 'fsh'", "did you mean 'fish'"]),
         (["demo", "--seconds", "0"], ["`seconds` must be positive"]),
         (["warm", "--objectives", "1"], ["`objectives` must lie between 2 and 20; got 1"]),
     ],
@@ -157,7 +165,75 @@ def test_options_are_literals_or_text():
         parse_options(["a=1", "a=2"])
     with pytest.raises(pk.InputError, match="name=value"):
         parse_options(["two words=1"])
-    assert parse_preference("0.25, 0.75") == [0.25, 0.75]
+    assert parse_numbers("0.25, 0.75", "preference") == [0.25, 0.75]
+
+
+def test_json_holds_no_number_that_parsers_refuse():
+    assert json.loads(as_json({"a": [float("nan"), float("inf"), 1.5], "b": (True, None), "c": torch.float64})) == {
+        "a": [None, None, 1.5],
+        "b": [True, None],
+        "c": "torch.float64",
+    }
+
+
+def test_solve_prints_json_and_takes_other_limits(capsys, tmp_path):
+    argv = ["solve", "re21-v1", "NSGA2", "--option", "pop_size=10", "--iterations", 3, "--out", tmp_path]
+    code, out, err = run(capsys, *argv, "--preference", "1,0", "--json")
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    wanted = pk.solve(
+        pk.problems.make("re21-v1"), pk.solvers.NSGA2(pop_size=10), budget=pk.Budget(iterations=3), seed=0
+    )
+    assert told["scores"] == wanted.scores
+    assert told["cost"]["evaluations"] == 30
+    assert told["choice"]["values"]["structural volume"] == float(wanted.front.values[:, 0].min())
+    assert all(Path(file).exists() for file in told["written"])
+
+
+def test_help_and_version_import_no_torch():
+    for argv in ([], ["--version"], ["solve", "--help"]):
+        code = f"import sys; from paretokit.cli import main; main({argv!r}); sys.exit('torch' in sys.modules)"
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+
+
+def test_every_command_has_help_with_examples_and_codes_are_told(capsys):
+    code, out, _ = run(capsys, "--help")
+    assert code == 0
+    assert "exit codes:" in out
+    assert all(f"\n  {number}  " in out for number in (0, 1, 2, 130))
+    for name in ("demo", "list", "show", "solve", "score", "plot", "check", "new", "doctor", "warm", "completion"):
+        code, out, _ = run(capsys, name, "--help")
+        assert code == 0
+        assert "examples:\n  paretokit " in out
+
+
+def test_interrupting_is_one_line_and_code_130(capsys, monkeypatch):
+    def stop(args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("paretokit.cli._list.run", stop)
+    assert run(capsys, "list", "indicators") == (130, "", "paretokit: interrupted\n")
+
+
+def test_a_failed_run_is_code_1(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.chdir(tmp_path)
+    text = """
+import torch
+import paretokit as pk
+
+class Nothing(pk.Problem):
+    objectives = (pk.Objective("a"), pk.Objective("b"))
+    space = pk.Box(0.0, 1.0, dim=2)
+
+    def _evaluate(self, x, rng):
+        return pk.Evaluation(torch.full_like(x, torch.nan))
+"""
+    (tmp_path / "nothing_works.py").write_text(text)
+    code, out, _ = run(capsys, "solve", "nothing_works:Nothing", "NSGA2", "--evaluations", 200, "--json")
+    assert code == 1
+    assert json.loads(out)["status"] == "failed"
+    assert json.loads(out)["points"] == 0
 
 
 def test_tables_are_padded_and_numbers_short():
