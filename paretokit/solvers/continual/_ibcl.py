@@ -51,7 +51,8 @@ class IBCL(Variational[IBCLState]):
     training costs as much as one network for each prior, however many are asked for.
 
     Attributes:
-        priors: Standard deviations of the first task's priors :math:`N(0, s_j^2)`; trained as one stack.
+        priors: Standard deviations of the first task's priors :math:`N(\theta_0, s_j^2)`; trained as one stack.
+            :math:`\theta_0` is zero, or with hidden layers a random start of the network, the same for all.
         threshold: 2-Wasserstein distance within which a posterior is reused; 0 keeps all. It depends on the network's
             size: choose it from the run's own `nearest` column, or from ``result.state.base.nearest``.
         alpha: Mass outside the region.
@@ -59,6 +60,8 @@ class IBCL(Variational[IBCLState]):
         region: "ellipsoid", the exact region of a Gaussian, or "box", an interval a coordinate.
         preferences: Those that are measured for the front: how many, or rows on the simplex; evenly spread unless
             given. Until all tasks were seen, shares of later ones go to the seen.
+        guide: Most that the standard deviations of an approximation begin with; 0.3 for a single layer and 0.05 for
+            others, unless given.
         epochs, batch_size, learning_rate: Of the training by Adam, on each task.
 
     The first answer to a preference is the region's center (the mean network), the others are drawn from the region:
@@ -69,7 +72,7 @@ class IBCL(Variational[IBCLState]):
 
     Source: Lu, Caprio, Eaton and Lee (2023), arXiv 2305.14782. Deviations from their code: the distance is the true
     2-Wasserstein; `alpha` is the mass outside; coordinates are drawn each by itself; the divergence is scaled by the
-    share of the minibatch; guides start at the prior's mean, no wider than 0.3.
+    share of the minibatch; guides start at the prior's mean, no wider than `guide`.
     """
 
     state_type: ClassVar[type] = IBCLState
@@ -98,9 +101,9 @@ class IBCL(Variational[IBCLState]):
 
     def start(self, problem: ContinualLearning, rng: Rng, *, initial: Tensor | None) -> IBCLState:
         """Return the state before the first task; rows of `initial [n, d]` are means of the first priors."""
-        mean, std = priors_of(problem, tuple(self.priors), initial)
+        mean, std = priors_of(problem, tuple(self.priors), rng, initial=initial)
         base = KnowledgeBase.empty(len(std), std.shape[1], like=std)
-        fields = empty_fields(problem, guide(mean, std))
+        fields = empty_fields(problem, guide(mean, std, self.widest(problem)))
         return IBCLState(rng=rng, prior_mean=mean, prior_std=std, base=base, **fields)
 
     def learned(self, problem: ContinualLearning, state: IBCLState) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from paretokit.core import Lanes, Rng
 from paretokit.core import _check as check
@@ -14,8 +14,8 @@ from paretokit.problems.continual import ContinualLearning
 from paretokit.solvers.continual._gaussian import evidence
 from paretokit.solvers.continual._learner import Learner, LearnerState, slopes
 
-GUIDE_STD = 0.3
-"""Most that a guide's standard deviations begin with: wider ones drown the first gradients in noise."""
+WIDE, NARROW = 0.3, 0.05
+"""Most that a guide's standard deviations begin with, without hidden layers and with them."""
 
 
 @dataclass(kw_only=True)
@@ -40,10 +40,24 @@ class Variational(Learner[V]):
     .. math:: \min_{\mu, \sigma} \; \frac1B \sum_{b} -\log p(y_b \mid u_b, \mu + \sigma \epsilon)
               + \frac1N \mathrm{KL}\bigl(N(\mu, \sigma^2) \,\|\, \text{prior}\bigr)
 
-    with N examples in the task: the divergence counts once an epoch, not once a minibatch.
+    with N examples in the task: the divergence counts once an epoch, not once a minibatch. A guide starts at its prior,
+    no wider than `guide`: noise drowns the first gradients of hidden layers, and the posterior then stays at the prior.
     """
 
     state_type: ClassVar[type] = VariationalState
+
+    guide: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.guide is not None:
+            check.positive(guide=self.guide)
+
+    def widest(self, problem: ContinualLearning) -> float:
+        """Return the most that a guide's standard deviations begin with."""
+        if self.guide is not None:
+            return self.guide
+        return WIDE if is_linear(problem) else NARROW
 
     def gradient(
         self, problem: ContinualLearning, state: V, batch: tuple[Tensor, Tensor], rng: Rng
@@ -60,12 +74,18 @@ class Variational(Learner[V]):
 
     def begun(self, problem: ContinualLearning, state: V) -> None:
         """Start the guide at the prior's mean, so that hidden units keep their meaning from task to task."""
-        state.rows = guide(state.prior_mean, state.prior_std)
+        state.rows = guide(state.prior_mean, state.prior_std, self.widest(problem))
 
 
-def guide(mean: Tensor, std: Tensor) -> Tensor:
-    """Return where a guide starts `[P, 2 D]`: at its prior, no wider than `GUIDE_STD`."""
-    return torch.cat([mean, std.clamp_max(GUIDE_STD).log()], -1)
+def is_linear(problem: ContinualLearning) -> bool:
+    """Tell whether the network is one layer."""
+    mlp, module = problem.stacked.mlp, problem.stacked.module
+    return type(module) is nn.Linear or (mlp is not None and len(mlp.sizes) == 2)
+
+
+def guide(mean: Tensor, std: Tensor, most: float = WIDE) -> Tensor:
+    """Return where a guide starts `[P, 2 D]`: at its prior, no wider than `most`."""
+    return torch.cat([mean, std.clamp_max(most).log()], -1)
 
 
 def normal(lanes: Lanes, n: int, *, like: Tensor) -> Tensor:
@@ -114,13 +134,20 @@ def with_buffers(problem: ContinualLearning, parameters: Tensor) -> Tensor:
     return torch.cat([parameters, buffers.expand(*parameters.shape[:-1], -1)], -1)
 
 
-def priors_of(problem: ContinualLearning, stds: tuple[float, ...], initial: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Return the first task's priors: means `[P, D]`, zero unless given, and standard deviations `[P, D]`."""
+def priors_of(
+    problem: ContinualLearning, stds: tuple[float, ...], rng: Rng, *, initial: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Return the first task's priors: means `[P, D]` and standard deviations `[P, D]`.
+
+    Means are those given, else zero for a single layer. With hidden layers they are one random start of the network,
+    for all priors the same: at zero hidden units have no gradient, and units of different starts do not align.
+    """
     free, n = problem.space.n_parameters, len(stds)
     std = torch.tensor(stds, dtype=problem.dtype, device=problem.device).unsqueeze(1).expand(-1, free).clone()
-    if initial is None:
+    if initial is None and is_linear(problem):
         return torch.zeros_like(std), std
-    rows = initial[torch.arange(n, device=initial.device) % len(initial)]
+    given = problem.space.sample(1, rng.child("start")) if initial is None else initial
+    rows = given[torch.arange(n, device=given.device) % len(given)]
     return rows[:, :free].to(std).clone(), std
 
 

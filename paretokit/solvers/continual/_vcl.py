@@ -22,13 +22,14 @@ class VCL(Variational[VariationalState]):
     .. math:: q_i = \arg\min_q \mathrm{KL}\bigl(q \,\|\, \tfrac1Z q_{i-1}\, p(D_i \mid \theta)\bigr)
 
     Attributes:
-        prior: Standard deviation of the first task's prior.
+        prior: Standard deviation of the first task's prior, around zero, or with hidden layers a random start.
+        guide: Most that the standard deviations of an approximation begin with, as in `IBCL`.
         epochs, batch_size, learning_rate: Of the training by Adam, on each task.
 
     The front is the last mean alone, one point.
 
     Source: Nguyen, Li, Bui and Turner (2018), ICLR. Deviations: no coreset; one draw a minibatch; predictions by the
-    mean network; the guide starts at the prior, no wider than 0.3.
+    mean network; the guide starts at the prior, no wider than `guide`.
     """
 
     prior: float = 1.0
@@ -39,8 +40,9 @@ class VCL(Variational[VariationalState]):
 
     def start(self, problem: ContinualLearning, rng: Rng, *, initial: Tensor | None) -> VariationalState:
         """Return the state before the first task; the first row of `initial` is the prior's mean."""
-        mean, std = priors_of(problem, (self.prior,), initial)
-        return VariationalState(rng=rng, prior_mean=mean, prior_std=std, **empty_fields(problem, guide(mean, std)))
+        mean, std = priors_of(problem, (self.prior,), rng, initial=initial)
+        rows = guide(mean, std, self.widest(problem))
+        return VariationalState(rng=rng, prior_mean=mean, prior_std=std, **empty_fields(problem, rows))
 
     def learned(self, problem: ContinualLearning, state: VariationalState) -> None:
         """Make the posterior the next prior."""

@@ -167,6 +167,24 @@ def test_a_preference_over_a_task_to_come_is_refused_and_one_over_seen_ones_is_a
         half.at([0.6, 0.6, 0.0])
 
 
+@pytest.mark.parametrize("solver", [IBCL(epochs=40, learning_rate=0.02), VCL(epochs=40, learning_rate=0.02)])
+def test_hidden_layers_are_learned_from_one_start_for_all_priors(solver):
+    problem = stream(0.0, 0.8, n=48, hidden=(8,))
+    state = solver.init(problem, Rng.from_seed(0))
+    assert bool(state.prior_mean.any())
+    assert torch.equal(state.prior_mean, state.prior_mean[:1].expand_as(state.prior_mean))
+    assert float(state.rows[:, problem.space.dim :].exp().max()) == pytest.approx(0.05)
+    run = pk.solve(problem, solver, seed=0, progress=False)
+    assert float(run.held_out.mean(1).max()) > 0.85
+
+
+def test_the_guide_is_no_wider_than_asked_and_a_single_layer_starts_at_zero(problem):
+    for given, due in ((None, 0.2), (0.1, 0.1), (1.0, 0.2)):
+        state = IBCL(priors=(0.2,), guide=given).init(problem, Rng.from_seed(0))
+        assert not state.prior_mean.any()
+        assert float(state.rows[0, 6:].exp().max()) == pytest.approx(due)
+
+
 def test_rows_of_another_length_and_tasks_not_learned_are_refused(problem, result):
     with pytest.raises(ShapeError, match=r"`preferences` must be rows of 3 entries, one a task; got \[1, 2\]"):
         result.solver.answers(problem, result.state, torch.tensor([[0.5, 0.5]]))
@@ -214,6 +232,7 @@ def test_a_result_answers_after_saving_and_loading(problem, tmp_path):
         ({"region": "ball"}, r"`region` must be one of \['ellipsoid', 'box'\]"),
         ({"preferences": [[0.5, 0.6]]}, r"`preferences` must be rows on the simplex; got \[0.5, 0.6\]"),
         ({"preferences": 0}, "`preferences` must be at least 1; got 0"),
+        ({"guide": 0.0}, "`guide` must be positive; got 0.0"),
         ({"epochs": 0}, "`epochs` must be at least 1; got 0"),
         ({"learning_rate": 0.0}, "`learning_rate` must be positive; got 0.0"),
     ],
