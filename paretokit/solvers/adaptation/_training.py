@@ -191,11 +191,13 @@ class AdaptationTraining(Solver[TrainingState]):
         """Return the state after one minibatch of each domain, one update, and a measurement when due."""
         own = _adaptation(problem)
         rng = state.rng.child("step", state.steps)
+        before = state.buffers.clone()
         gradient = self._gradient(own, state, rng)
         finite = torch.isfinite(gradient).all(1) & torch.isfinite(state.losses).all(1)
         state.moving &= finite
         if not bool(state.moving.any()):
             check.fail("losses", "be finite", state.losses[0].tolist(), "a smaller learning_rate may help")
+        state.buffers = torch.where(state.moving.unsqueeze(1), state.buffers, before)
         self._move(state, gradient)
         state.steps += 1
         if self._due(state):
