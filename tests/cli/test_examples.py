@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
+from pathlib import Path
 
 import pytest
 
+from paretokit import indicators
 from paretokit.cli import _commands, _warm, main
 from paretokit.cli._commands import HOOKS, build_parser
+from paretokit.cli._score import NEEDS
 
+PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
 COMMANDS = ("list", "show", "score", "plot", "check", "new", "doctor", "warm", "completion")
 
 
@@ -48,6 +53,23 @@ def test_examples_of_help_run(command, folder, monkeypatch, capsys):
     out = capsys.readouterr()
     assert out.out or command == "warm"
     assert "Traceback" not in out.err
+
+
+def test_commands_of_the_page_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```bash\n(.*?)```", PAGE.read_text("utf-8"), flags=re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    assert len(lines) > 10
+    follow(lines)
+
+
+def test_the_page_tells_every_command_and_what_indicators_need():
+    text = PAGE.read_text("utf-8")
+    assert all(f"`{name}`" in text for name in (*examples(), *HOOKS))
+    assert all(f"`{name}`" in text for name in indicators.score_names())
+    told = {name: line for line in text.splitlines() for name in NEEDS if line.startswith("|") and f"`{name}`" in line}
+    assert all(f"--{option}" in told[name] for name, options in NEEDS.items() for option in options)
 
 
 @pytest.mark.slow
