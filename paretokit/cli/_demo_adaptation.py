@@ -168,12 +168,13 @@ ADAPTATIONS: tuple[DemoPanel, ...] = (
     AdaptationPanel(
         name="adaptation",
         title="Domain adaptation: labels here, none there",
-        story="Two half circles have labels; the same, turned by 35 degrees, have none. A network to serve both "
+        story="Two half circles have labels; the same, turned by 25 degrees, have none. A network to serve both "
         "trades off the labeled loss, how far apart the domains lie in its features, and how sure and varied its "
         "predictions for the unlabeled domain are. WeightedDA trains ten networks with fixed weights at once; ParetoDA "
         "weighs anew each step so that no loss rises, for four starts; GradientDescent knows nothing of domains and "
         "searches exact Pareto points of the same objectives.",
         id="adaptation-moons-v1",
+        options={"angle": 25.0},
         entrants=(
             Entrant(name="WeightedDA", options={"preferences": 10, **COMMON}),
             Entrant(name="ParetoDA", options={"n_members": 4, **COMMON}),
