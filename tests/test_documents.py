@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,7 @@ SLOW = {
     "tutorials/05_domain_adaptation.py",
     "tutorials/06_continual_learning.py",
 }
+WORDS = {"docs/reproductions.md"}  # tables only
 LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 
 
@@ -86,7 +90,7 @@ def test_options_of_solvers_in_slow_tutorials_are_known():
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_python_in_pages_runs_from_top_to_bottom(page):
     blocks = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), flags=re.DOTALL)
-    assert blocks
+    assert blocks or name(page) in WORDS
     space = {"__name__": "page"}
     for block in blocks:
         exec(compile(block, name(page), "exec", dont_inherit=True), space)
@@ -108,7 +112,43 @@ def test_the_readme_counts_solvers_and_the_demos_panels_right():
     count = {source: sum(r.source == source for r in offered) for source in ("pymoo", "pygmo")}
     assert f"any of {len(offered)} solvers" in text
     assert f"{count['pymoo']} algorithms of pymoo and {count['pygmo']} of pygmo" in text
-    numbers = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+    numbers = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
     assert f"solves {numbers[len(panels())]} problems" in text
     adapters = f"{count['pymoo'] + count['pygmo']} algorithms of two libraries"
     assert adapters in (ROOT / "docs" / "choose-a-solver.md").read_text("utf-8")
+
+
+def test_every_page_and_room_is_in_the_documentation():
+    start = (ROOT / "docs" / "index.md").read_text("utf-8").splitlines()
+    pages = {page.stem for page in (ROOT / "docs").glob("*.md")} - {"index"}
+    assert not sorted(pages - set(start)), "name them in a toctree of docs/index.md"
+    listed = (ROOT / "docs" / "api" / "index.md").read_text("utf-8").splitlines()
+    rooms = set(json.loads((ROOT / "tests" / "surface.json").read_text("utf-8"))) - {"paretokit"}
+    assert not sorted(rooms - set(listed)), "name them in docs/api/index.md"
+    for room in rooms:
+        page = ROOT / "docs" / "api" / f"{room}.md"
+        assert f"<!-- names of paretokit.{room} -->" in page.read_text("utf-8"), room
+
+
+def test_docstrings_of_plain_text_become_restructured_text(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    import _reading
+
+    plain = ["Claims a_ | b*.", "", "    x = 1", "", "Args:", "    y: `Row`s `[n, m]` *.", "", ".. math:: a_i |x|"]
+    assert _reading.restructured(plain)[:-1] == [
+        *("Claims a\\_ \\| b\\*.", "", "", "::", "", "    x = 1", "", "Args:"),
+        *("    y: `Row`\\ s `[n, m]` \\*.", "", ".. math:: a_i |x|"),
+    ]
+
+
+@pytest.mark.slow
+def test_the_documentation_builds_without_a_warning(tmp_path):
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-d", str(tmp_path / "trees")]
+    done = subprocess.run(
+        [*command, str(ROOT / "docs"), str(tmp_path / "html")], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "html" / "api" / "scalarization.html").read_text("utf-8")
+    assert "paretokit.scalarization.tchebycheff" in page
+    assert 'class="math' in page
+    assert "A first front" in (tmp_path / "html" / "index.html").read_text("utf-8")

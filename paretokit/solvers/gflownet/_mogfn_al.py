@@ -80,6 +80,7 @@ class MOGFNAL(Solver[ActiveLearningState]):
               \Big(\log Z(x_0) + \sum_t \log P_F - \sum_t \log P_B - \beta \log \tfrac{a(x)}{a^*}\Big)^2 \to \min
 
     (here for trajectory balance; a* is the highest acquisition met so far in the round, P_B uniform over edits made).
+
     4. Draw `n_proposals` words from each active word, and score the most promising new one of each; where those are
        fewer than active words, the next best new ones of all. Words are never scored twice.
 
