@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +11,19 @@ from paretokit.bench._latex import _reading, latex_table
 from paretokit.bench._ranks import CriticalDifference
 from paretokit.bench._report_cells import marked_cells
 from paretokit.bench._report_figures import of_problem, overall, ranking
+from paretokit.bench._report_groups import Group, groups_of
 from paretokit.bench._report_page import STYLE, facts, figures, grid, score_rows, text
 from paretokit.bench._statistics_scale import common_scores
-from paretokit.bench._statistics_table import FinishedRuns, ScoreTable, one_protocol, score_table
+from paretokit.bench._statistics_table import FinishedRuns, ScoreTable, one_protocol
 from paretokit.bench._vorobev import vorobev
-from paretokit.core import Front
+from paretokit.core import EvaluationProtocol, Front
 from paretokit.core import _check as check
-from paretokit.indicators import score_names
+from paretokit.core._text import number
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_UNION_HEAD = ("solver", "share of the union's hypervolume ↑", "IGD+ ↓", "R2 ↓", "additive epsilon ↓")
 
 AS_PLANNED = ("budget", "finished")
 """Ends of a run that need no mention."""
@@ -36,7 +39,7 @@ class _Work:
     Attributes:
         experiment: Finished runs.
         frame: Their tidy frame.
-        tables: Scores by indicator, the headline first.
+        groups: What stands in one table each.
         fronts: By problem and solver.
         alpha: Error rate of a family.
         level: Of intervals.
@@ -45,15 +48,11 @@ class _Work:
 
     experiment: FinishedRuns
     frame: pd.DataFrame
-    tables: Mapping[str, ScoreTable]
+    groups: Sequence[Group]
     fronts: Mapping[str, dict[str, Sequence[Front]]]
     alpha: float
     level: float
     method: str
-
-    @property
-    def headline(self) -> ScoreTable:
-        return next(iter(self.tables.values()))
 
 
 def write_report(
@@ -67,7 +66,8 @@ def write_report(
     """Write ``report.html``, ``table.parquet``, ``table.csv`` and one ``INDICATOR.tex`` an indicator; return the page.
 
     The page needs nothing outside itself: figures are inside. The first indicator of the frame heads it. Runs without a
-    finite score count as the worst of their problem and are named.
+    finite score count as the worst of their problem and are named; seeds that some solver has not run yet are left out.
+    Problems that different solvers ran on stand in different tables.
 
     Args:
         experiment: Finished runs.
@@ -85,19 +85,24 @@ def write_report(
     frame = experiment.frame
     check.that(len(frame) > 0, "experiment", "hold at least one run", "none")
     one_protocol(frame)
-    tables = _tables(frame)
-    check.that(bool(tables), "experiment", "hold an indicator with finite scores", list(frame["indicator"].unique()))
+    groups = groups_of(frame)
+    check.that(bool(groups), "experiment", "hold an indicator with finite scores", list(frame["indicator"].unique()))
     problems = [str(p) for p in frame["problem"].unique()]
     solvers = [str(s) for s in frame["solver"].unique()]
     fronts = {p: {s: experiment.fronts(p, s) for s in solvers} for p in problems}
-    work = _Work(experiment, frame, tables, fronts, alpha, level, method)
+    work = _Work(experiment, frame, groups, fronts, alpha, level, method)
     path = Path(folder)
     path.mkdir(parents=True, exist_ok=True)
     _write_tables(work, path)
-    ranks = {name: ranking(table, alpha) for name, table in tables.items()}
-    body = [_head(work, ranks), _results(work, ranks), _union(work)]
-    curves = experiment.curves(work.headline.indicator)
-    body += [_problem(work, problem, k, curves) for k, problem in enumerate(work.headline.problems)]
+    body = [_head(work), *(_results(work, group, k) for k, group in enumerate(groups)), _union(work)]
+    for name in dict.fromkeys(group.headline.indicator for group in groups):
+        curves = experiment.curves(name)
+        body += [
+            _problem(work, group.headline.only(problem), curves)
+            for group in groups
+            for problem in group.headline.problems
+            if group.headline.indicator == name
+        ]
     body += [_costs(work), _ends(work), _again(work)]
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
@@ -109,20 +114,6 @@ def write_report(
     return file
 
 
-def _tables(frame: pd.DataFrame) -> dict[str, ScoreTable]:
-    """Return the scores of every indicator whose direction is known, on the problems where it has a finite one."""
-    import numpy as np
-
-    found = {}
-    for indicator in [str(i) for i in frame["indicator"].unique()]:
-        own = frame[frame["indicator"] == indicator]
-        finite = own[np.isfinite(own["value"].to_numpy(dtype=float))]
-        own = own[own["problem"].isin(finite["problem"].unique())]
-        if indicator in score_names() and len(own):
-            found[indicator] = score_table(own, indicator, missing="worst")
-    return found
-
-
 def _write_tables(work: _Work, path: Path) -> None:
     plain = work.frame.copy()
     for column in plain.columns:
@@ -130,22 +121,32 @@ def _write_tables(work: _Work, path: Path) -> None:
             plain[column] = plain[column].astype(str)
     plain.to_parquet(path / "table.parquet", index=False)
     plain.to_csv(path / "table.csv", index=False)
-    for name, table in work.tables.items():
-        tex = latex_table(table, method=work.method, alpha=work.alpha, label=f"tab:{name}")
-        (path / f"{name}.tex").write_text(tex, encoding="utf-8")
+    for k, group in enumerate(work.groups):
+        for name, table in group.tables.items():
+            file = name if len(work.groups) == 1 else f"{name}-{k + 1}"
+            tex = latex_table(table, method=work.method, alpha=work.alpha, label=f"tab:{file}")
+            (path / f"{file}.tex").write_text(tex, encoding="utf-8")
 
 
-def _head(work: _Work, ranks: Mapping[str, CriticalDifference | None]) -> str:
-    table = work.headline
+def _head(work: _Work) -> str:
     runs = len(work.frame.drop_duplicates(["problem", "solver", "seed"]))
-    links = "".join(f'<a href="#p{k}">{text(p)}</a>' for k, p in enumerate(table.problems))
-    sizes = {"problem": len(table.problems), "solver": len(table.solvers), "run": runs}
+    names = [problem for group in work.groups for problem in group.headline.problems]
+    links = "".join(f'<a href="#{text(_anchor(p))}">{text(p)}</a>' for p in names)
+    sizes = {"problem": work.frame["problem"].nunique(), "solver": work.frame["solver"].nunique(), "run": runs}
     counted = ", ".join(f"{size} {word}{'' if size == 1 else 's'}" for word, size in sizes.items())
+    found = []
+    for group in work.groups:
+        on = f"On {', '.join(group.headline.problems)}: " if len(work.groups) > 1 else ""
+        verdict = _verdict(group.headline, ranking(group.headline, work.alpha))
+        found.append(f'<p class="lead">{text(on + verdict)}</p>')
     return (
-        f'<h1>{text(work.experiment.name)}</h1><p class="soft">{counted}.</p>'
-        f'<p class="lead">{text(_verdict(table, ranks[table.indicator]))}</p>'
-        f'<nav><a href="#results">Results</a>{links}<a href="#again">How to do it again</a></nav>'
+        f'<h1>{text(work.experiment.name)}</h1><p class="soft">{counted}.</p>{"".join(found)}'
+        f'<nav><a href="#results0">Results</a>{links}<a href="#again">How to do it again</a></nav>'
     )
+
+
+def _anchor(problem: str) -> str:
+    return f"problem-{problem.replace(' ', '-')}"
 
 
 def _verdict(table: ScoreTable, ranks: CriticalDifference | None) -> str:
@@ -165,22 +166,25 @@ def _verdict(table: ScoreTable, ranks: CriticalDifference | None) -> str:
     return f"{said}. Solvers differ (Friedman {p}), but it is not told apart from {listed} (Nemenyi)."
 
 
-def _results(work: _Work, ranks: Mapping[str, CriticalDifference | None]) -> str:
-    parts = ['<section id="results"><h2>Results</h2>']
-    for name, table in work.tables.items():
+def _results(work: _Work, group: Group, k: int) -> str:
+    title = "Results" if len(work.groups) == 1 else f"Results on {', '.join(group.problems)}"
+    parts = [f'<section id="results{k}"><h2>{text(title)}</h2>']
+    if group.open:
+        parts.append(f'<p class="note">{group.open} runs are not there yet; their seeds stand in no table.</p>')
+    for name, table in group.tables.items():
         better = "larger is better" if table.larger else "smaller is better"
         cells = marked_cells(table, method=work.method, alpha=work.alpha)
         reading = _reading(table, work.method, work.alpha)
         parts.append(f"<h3>{text(name.replace('_', ' '))}: {better}</h3>{score_rows(table, cells)}")
         parts.append(f'<p class="note">{text(reading)} A tie says that no difference was shown, not that none is.</p>')
-        found = ranks[name]
-        if found is not None and table is not work.headline:
+        found = ranking(table, work.alpha)
+        if found is not None and table is not group.headline:
             listed = ", ".join(f"{s} {r:.2f}" for s, r in zip(found.solvers, found.ranks, strict=True))
             p = "p < 0.001" if found.p < 0.001 else f"p = {found.p:.3f}"
             parts.append(f'<p class="note">Mean ranks: {text(listed)} (Friedman {p}).</p>')
-    table = work.headline
+    table = group.headline
     scale = f"{table.indicator} of a problem, worst run 0, best run 1"
-    shown = overall(table.relative(), ranks[table.indicator], scale=scale, level=work.level)
+    shown = overall(table.relative(), ranking(table, work.alpha), scale=scale, level=work.level)
     parts.append(f"<h3>Over all problems, by {text(table.indicator.replace('_', ' '))}</h3>{figures(shown)}")
     return "".join([*parts, "</section>"])
 
@@ -195,32 +199,34 @@ def _union(work: _Work) -> str:
     if not all(any(len(f) for fronts in own.values() for f in fronts) for own in work.fronts.values()):
         return ""
     frame, scales = common_scores(work.experiment)
-    rows: list[list[object]] = []
-    pooled = {}
-    for name in dict.fromkeys(frame["indicator"]):
-        found = aggregate(score_table(frame, name, missing="worst"), level=work.level)
-        pooled[name] = {r["solver"]: r for r in found.to_dict("records")}
-    for solver in work.headline.solvers:
-        row: list[object] = [solver]
-        for name in pooled:
-            r = pooled[name][solver]
-            row.append(f"{r['estimate']:.4f} [{r['low']:.4f}, {r['high']:.4f}]")
-        rows.append(row)
+    tables = []
+    for group in groups_of(frame):
+        pooled = {}
+        for name, table in group.tables.items():
+            found = aggregate(table, level=work.level)
+            pooled[name] = {r["solver"]: r for r in found.to_dict("records")}
+        rows: list[list[object]] = []
+        for solver in group.headline.solvers:
+            shown = [own[solver] for own in pooled.values()]
+            rows.append([solver, *(f"{r['estimate']:.4f} [{r['low']:.4f}, {r['high']:.4f}]" for r in shown)])
+        on = f"<h3>{text(', '.join(group.problems))}</h3>" if len(work.groups) > 1 else ""
+        tables.append(on + grid([*_UNION_HEAD], rows))
     sizes = ", ".join(f"{problem} {len(scale.reference)}" for problem, scale in scales.items())
-    head = ["solver", "share of the union's hypervolume ↑", *(f"{n.replace('_', ' ')} ↓" for n in list(pooled)[1:])]
     return (
         "<section><h2>On one scale, from the union of all fronts</h2><p>Objectives are normalized by ideal and nadir "
         "of the union of all fronts of a problem, which is the reference set too. Interquartile means over all runs "
         f"with {work.level:.0%} stratified bootstrap intervals. The scale belongs to the solvers at hand.</p>"
-        f'{grid(head, rows)}<p class="note">Points of the union fronts: {text(sizes)}.</p></section>'
+        f'{"".join(tables)}<p class="note">Points of the union fronts: {text(sizes)}.</p></section>'
     )
 
 
-def _problem(work: _Work, problem: str, k: int, curves: pd.DataFrame) -> str:
-    shown = of_problem(work.headline.only(problem), _curves(curves, problem), work.fronts[problem])
+def _problem(work: _Work, table: ScoreTable, curves: pd.DataFrame) -> str:
+    (problem,) = table.problems
+    fronts = {solver: work.fronts[problem][solver] for solver in table.solvers}
+    shown = of_problem(table, _curves(curves, problem), fronts)
     rows: list[list[object]] = []
-    for solver, fronts in work.fronts[problem].items():
-        held = [front for front in fronts if len(front)]
+    for solver, own in fronts.items():
+        held = [front for front in own if len(front)]
         if held and held[0].protocol.scoring.reference_point is not None and len(held[0].objectives) <= 3:
             found = vorobev(held)
             rows.append([solver, found.hypervolume, found.deviation, found.relative_deviation, len(held)])
@@ -229,7 +235,7 @@ def _problem(work: _Work, problem: str, k: int, curves: pd.DataFrame) -> str:
         head = ["Vorob'ev", "mean hypervolume", "deviation", "relative", "runs"]
         note = "How far the fronts of a solver lie around their mean front: 0 where all runs give the same front."
         spread = f'{grid(head, rows)}<p class="note">{note}</p>'
-    return f'<section id="p{k}"><h2>{text(problem)}</h2>{figures(shown)}{spread}</section>'
+    return f'<section id="{text(_anchor(problem))}"><h2>{text(problem)}</h2>{figures(shown)}{spread}</section>'
 
 
 def _curves(curves: pd.DataFrame, problem: str) -> pd.DataFrame | None:
@@ -272,10 +278,22 @@ def _again(work: _Work) -> str:
     for problem, own in work.fronts.items():
         held = [front for fronts in own.values() for front in fronts]
         if held:
-            protocols[problem] = f"{held[0].protocol.measurement}; {held[0].protocol.scoring}"
+            protocols[problem] = _told(held[0].protocol)
     measured = f"<h3>Protocol</h3>{facts(protocols)}" if protocols else ""
     return (
         f'<section id="again"><h2>How to do it again</h2>{facts(work.experiment.provenance)}{measured}'
         '<p class="note">Numbers of every run: table.parquet and table.csv beside this page; tables for a paper: '
         "*.tex.</p></section>"
     )
+
+
+def _told(protocol: EvaluationProtocol) -> str:
+    """Return what a protocol sets, in words."""
+    pairs = [(f.name, getattr(part, f.name)) for part in (protocol.measurement, protocol.scoring) for f in fields(part)]
+    said = []
+    for name, value in pairs:
+        if value is None or value == ():
+            continue
+        shown = f"({', '.join(number(v) for v in value)})" if isinstance(value, tuple) else str(value)
+        said.append(f"{name.replace('_', ' ')} {shown}")
+    return "; ".join(said)

@@ -122,7 +122,7 @@ def grid(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     body = []
     for row in rows:
         cells = [
-            f'<td class="n">{number(v)}</td>'
+            f'<td class="n">{number(v) if v == v else "–"}</td>'
             if isinstance(v, float)
             else f"<td{' class=n' if k else ''}>{text(v)}</td>"
             for k, v in enumerate(row)

@@ -137,18 +137,18 @@ def common_scores(
 
 
 def fronts_by_seed(experiment: FinishedRuns, problem: str, solver: str) -> dict[object, Front]:
-    """Return a solver's fronts by seed: in the order of its rows, those without a finite score left out if need be.
+    """Return a solver's fronts by seed, in the order of its rows; runs that failed may have left none.
 
     Raises:
-        InputError: If there are as many fronts neither as seeds nor as seeds with a finite score.
+        InputError: If there are as many fronts neither as seeds, nor as seeds with a time, nor as those with a score.
     """
     frame = experiment.frame
     own = frame[(frame["problem"] == problem) & (frame["solver"] == solver)]
     fronts = list(experiment.fronts(problem, solver))
     seeds = list(dict.fromkeys(own["seed"]))
-    if len(fronts) != len(seeds):
-        scored = set(own[own["value"].notna()]["seed"])
-        seeds = [seed for seed in seeds if seed in scored]
+    for column in ("seconds", "value"):
+        if len(fronts) != len(seeds) and column in own.columns:
+            seeds = list(dict.fromkeys(own[own[column].notna()]["seed"]))
     rule = f"hold a front for each scored seed of {solver!r} on {problem!r}"
     check.that(len(fronts) == len(seeds), "experiment", rule, f"{len(fronts)} fronts, {len(seeds)} seeds")
     return dict(zip(seeds, fronts, strict=True))

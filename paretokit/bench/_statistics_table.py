@@ -114,8 +114,8 @@ def score_table(
             as the worst finite score of the problem (a failure is then never worth more than a bad front).
 
     Raises:
-        InputError: If a column is missing, a run is there twice, or (with "refuse") a run has no finite score.
-        UnknownNameError: If the frame does not hold the indicator.
+        InputError: If a run is there twice or not at all, or (with "refuse") has no finite score.
+        UnknownNameError: If the frame lacks a column or the indicator.
         ProtocolError: If scores of one problem were measured under different protocols.
     """
     check.one_of(("refuse", "worst"), missing=missing)
@@ -136,6 +136,13 @@ def score_table(
         if len(twice):
             row = twice.iloc[0]
             check.fail("frame", "hold every run once", f"{row['solver']!r} on {problem!r}, seed {row['seed']}, twice")
+        runs = set(zip(group["solver"], group["seed"], strict=True))
+        absent = [(s, k) for k in sorted(group["seed"].unique()) for s in solvers if (s, k) not in runs]
+        if absent:
+            solver, seed = absent[0]
+            got = f"none for {solver!r} on {problem!r}, seed {seed}"
+            hint = "a run that was never made is no failure; keep the seeds and solvers that all problems have"
+            check.fail("frame", "hold a row of every run", got, hint)
         pivot = group.pivot(index="seed", columns="solver", values="value").reindex(columns=list(solvers))
         matrix = pivot.to_numpy(dtype=np.float64).copy()
         gaps = [(problem, solvers[j], pivot.index[i]) for i, j in np.argwhere(~np.isfinite(matrix))]

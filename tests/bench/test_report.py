@@ -66,7 +66,7 @@ def test_a_report_is_one_page_with_its_tables_beside(tmp_path):
     assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
     assert page.count("<img ") == 4 + 4
     assert "paretokit bench run made.yaml" in page
-    assert "Measurement(split=" in page
+    assert "split selection; deterministic True; reference point (1.2, 1.2)" in page
     assert "Vorob&#x27;ev" in page
     assert "share of the union" in page
     back = pd.read_parquet(file.parent / "table.parquet")
@@ -97,6 +97,29 @@ def test_a_report_names_failures_and_needs_no_curves_fronts_or_second_solver(tmp
     assert "Runs that did not end as planned" in page
     assert "1 failed" in page
     assert "One solver, or one run each: nothing to compare." in page
+
+
+def test_problems_of_other_solvers_and_runs_not_made_yet_stand_apart(tmp_path):
+    class Open(Made):
+        @property
+        def frame(self):
+            frame = super().frame
+            return frame[~((frame["problem"] == "p") & (frame["solver"] == "a") & (frame["seed"] > 6))]
+
+        def fronts(self, problem, solver):
+            return [curve(gap) for gap in self.gaps[problem].get(solver, [])][
+                : 7 if (problem, solver) == ("p", "a") else 99
+            ]
+
+    gaps = {"p": {"a": [0.1] * 8, "b": [0.2] * 8}, "q": {"c": [0.3] * 8, "d": [0.3] * 8}}
+    file = bench.write_report(Open(gaps), tmp_path)
+    page = file.read_text(encoding="utf-8")
+    assert "Results on p" in page
+    assert "Results on q" in page
+    assert "1 runs are not there yet" in page
+    assert "Median and quartiles over 7 seeds" in page
+    assert "failed" not in page
+    assert sorted(f.name for f in tmp_path.glob("*.tex"))[:2] == ["hypervolume-1.tex", "hypervolume-2.tex"]
 
 
 def test_a_report_of_three_objectives_draws_no_surfaces(tmp_path):
