@@ -12,7 +12,7 @@ RECIPE  := setup.cfg pyproject.toml constraints.txt
 KERNELS := $(shell find paretokit -name '_*_kernels.py')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test test-slow lint peers peers-merging bench bench-merging import-time clean distclean
+.PHONY: help demo install test test-slow lint docs peers peers-merging bench bench-merging import-time clean distclean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
@@ -35,6 +35,9 @@ lint: $(VENV)/.test  ## Check format, style, types and the floors of the house
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(VENV)/.test  ## Build docs/_build/html (warnings are errors)
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html
+
 peers: $(PEERS)/.installed  ## Create .venv-peers with the libraries that benchmarks compare with
 
 peers-merging: $(FUSION)/.installed  ## Create .venv-fusion with fusion-bench, which merging is compared with
@@ -53,7 +56,7 @@ import-time: $(VENV)/.all  ## Measure what `import paretokit` adds to `import to
 	$(BIN)/python -m benchmarks.import_time
 
 clean:  ## Remove what runs and tools have written
-	rm -rf demo runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	rm -rf demo runs build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	find paretokit tests benchmarks tutorials -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean  ## Remove the environments too
