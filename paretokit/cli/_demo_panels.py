@@ -71,6 +71,7 @@ class PanelReport:
         code: Python that reproduces its best run.
         larger: Indicators whose larger values are better.
         more: Pictures that come after the chosen solution.
+        paired: Whether rows are compared two by two, else all with each other.
     """
 
     title: str
@@ -82,6 +83,7 @@ class PanelReport:
     code: str
     larger: frozenset[str] = field(default=frozenset({"hypervolume"}))
     more: tuple[Picture, ...] = ()
+    paired: bool = False
 
 
 AS_PLANNED = frozenset({"budget", "finished"})
@@ -117,5 +119,6 @@ def panels() -> tuple[DemoPanel, ...]:
     from paretokit.cli._demo_merging import MERGINGS
     from paretokit.cli._demo_policies import POLICIES
     from paretokit.cli._demo_search import SEARCHES
+    from paretokit.cli._demo_worlds import WORLDS
 
-    return (*SEARCHES, *POLICIES, *DESIGNS, *MERGINGS, *ADAPTATIONS, *CONTINUALS)
+    return (*SEARCHES, *POLICIES, *DESIGNS, *MERGINGS, *ADAPTATIONS, *CONTINUALS, *WORLDS)

@@ -37,7 +37,7 @@ def picture(front: Front, file: Path, *, title: str) -> None:
     ax = made.add_subplot(projection=None if flat else "3d")
     plots.plot(front, ax=ax)
     style.titled(ax, title)
-    _write(made, file)
+    write(made, file)
 
 
 def colored(name: str, front: Front, order: Sequence[str]) -> dict[str, Front]:
@@ -70,7 +70,7 @@ def fronts(results: Mapping[str, Result], file: Path, *, order: Sequence[str]) -
     _share_limits(axes, m)
     if place + 1 < columns * rows:
         _key(made.add_subplot(rows, columns, columns * rows), next(iter(results.values())).front)
-    _write(made, file)
+    write(made, file)
 
 
 def convergence(
@@ -84,7 +84,7 @@ def convergence(
             line.set_color(style.color(order.index(name)))
     style.legend(ax, loc="lower right")
     _caption(ax, f"one run each, {_reference(next(iter(results.values())).front)}")
-    _write(made, file)
+    write(made, file)
 
 
 def choice(result: Result, picked: Any, file: Path, *, order: Sequence[str], name: str) -> None:
@@ -103,7 +103,7 @@ def choice(result: Result, picked: Any, file: Path, *, order: Sequence[str], nam
         ax = made.add_subplot(1, 1 if m > 3 else 2, 1 if m > 3 else 2)
         plots.parallel_coordinates(result.front, highlight=picked, ax=ax)
         style.titled(ax, "the same, by objective")
-    _write(made, file)
+    write(made, file)
 
 
 def strip(frames: Sequence[Any], file: Path, *, n: int = 6, labels: Sequence[str] | None = None) -> None:
@@ -112,7 +112,7 @@ def strip(frames: Sequence[Any], file: Path, *, n: int = 6, labels: Sequence[str
     n = min(n, len(frames))
     made = figure(10.6, 0.4 + 10.6 / n * height / width)
     plots.frames(frames, n=n, labels=labels, ax=made.add_subplot())
-    _write(made, file)
+    write(made, file)
 
 
 def clouds(
@@ -143,7 +143,7 @@ def clouds(
         ax.text(0.0, 1.02, notes[name], transform=ax.transAxes, **small)
         axes.append(ax)
     _share_limits(axes, 2)
-    _write(made, file)
+    write(made, file)
 
 
 def held_out(results: Mapping[str, Result], file: Path, *, names: tuple[str, str]) -> None:
@@ -162,14 +162,14 @@ def held_out(results: Mapping[str, Result], file: Path, *, names: tuple[str, str
         style.titled(ax, names[place])
         axes.append(ax)
     _share_limits(axes, 2)
-    _write(made, file)
+    write(made, file)
 
 
 def radar(fronts: Mapping[str, Front], file: Path, *, ends: tuple[float, float]) -> None:
     """Draw one solution of each front as a polygon, between values at the center and at the rim."""
     made = figure(5.6, 6.0)
     plots.radar(fronts, ends=ends, ax=made.add_subplot(projection="polar"))
-    _write(made, file)
+    write(made, file)
 
 
 def _reference(front: Front) -> str:
@@ -233,5 +233,6 @@ def _share_limits(axes: Sequence[Any], m: int) -> None:
                 getattr(ax, f"{letter}axis").set_major_locator(MaxNLocator(4))
 
 
-def _write(made: Any, file: Path) -> None:
+def write(made: Any, file: Path) -> None:
+    """Write a figure as a PNG."""
     made.savefig(file, dpi=DPI, bbox_inches="tight", pad_inches=0.12, facecolor="white")

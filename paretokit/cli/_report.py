@@ -59,10 +59,12 @@ def _best(rows: Sequence[Row], larger: frozenset[str]) -> dict[str, float]:
 
 
 def _scores(report: PanelReport) -> str:
-    best = _best(report.rows, report.larger)
+    pairs = [report.rows[i : i + 2] for i in range(0, len(report.rows), 2)] if report.paired else [report.rows]
+    group = "the world" if report.paired else "the column"
+    bests = [_best(rows, report.larger) for rows in pairs for _ in rows]
     head = "".join(f'<th class="n">{_text(title)}</th>' for title in ("points", *_COLUMNS.values(), "time"))
     lines = []
-    for row in report.rows:
+    for row, best in zip(report.rows, bests, strict=True):
         cells = [f"<td>{_text(row.solver)}</td>", f'<td class="n">{row.points}</td>']
         for name in _COLUMNS:
             value = row.scores.get(name)
@@ -74,7 +76,7 @@ def _scores(report: PanelReport) -> str:
     return (
         f'<div class="scroll"><table><thead><tr><th>solver</th>{head}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
-        '<p class="note">Bold: best of the column. Hypervolume: larger is better; R2 and IGD+: smaller is better; '
+        f'<p class="note">Bold: best of {group}. Hypervolume: larger is better; R2 and IGD+: smaller is better; '
         "sparsity describes the gaps between neighbors and is comparable only between fronts that are equally good. "
         "One run each: differences of this size are not evidence; "
         "<code>paretokit.compare</code> repeats over seeds.</p>"

@@ -95,7 +95,9 @@ def test_every_panel_is_well_formed(monkeypatch, tmp_path):
         "minecart",
         "design",
         "merging",
+        "adaptation",
         "continual",
+        "worlds",
     ]
     searches = [panel for panel in found if isinstance(panel, SearchPanel)]
     for panel in searches:

@@ -44,7 +44,7 @@ class IMTLG(Aggregator):
 
 def _solution(c: Tensor, right: Tensor) -> Tensor:
     """Return the pseudo-inverse's product: by the inverse where no eigenvalue is small, else by eigenvectors."""
-    inverse = torch.linalg.inv_ex(c)[0]
+    inverse: Tensor = torch.linalg.inv_ex(c)[0]
     easy = inverse.diagonal(dim1=-2, dim2=-1).abs().sum(-1, keepdim=True) < MOST  # false for NaN
     found = (inverse @ right.unsqueeze(-1)).squeeze(-1)
     if c.device.type == "cpu" and bool(easy.all()):
