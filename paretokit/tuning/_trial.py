@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -143,7 +143,22 @@ def scoring_from(problem: Problem, solver: Solver[Any], *, budget: Budget, seeds
     points = {"ideal": low, "nadir": high, "reference_point": high + MARGIN * (high - low).clamp_min(1e-9)}
     own = problem.protocol.scoring
     filled = {name: tuple(to_min(point, union.objectives).tolist()) for name, point in points.items()}
-    return dataclasses.replace(own, **{n: v for n, v in filled.items() if getattr(own, n) is None})
+    return restored(dataclasses.asdict(own) | {n: v for n, v in filled.items() if getattr(own, n) is None})
+
+
+def restored(record: Mapping[str, Any]) -> Scoring:
+    """Return a scoring from its fields as JSON holds them."""
+
+    def point(name: str) -> tuple[float, ...] | None:
+        given = record.get(name)
+        return None if given is None else tuple(given)
+
+    return Scoring(
+        reference_point=point("reference_point"),
+        ideal=point("ideal"),
+        nadir=point("nadir"),
+        partitions=record.get("partitions"),
+    )
 
 
 @dataclass

@@ -20,7 +20,7 @@ from paretokit.run._progress import Progress
 from paretokit.run._solve import check_call
 from paretokit.tuning import _storage as store
 from paretokit.tuning._space import configured, current, distributions, labels_of, space_of, values_of
-from paretokit.tuning._trial import Outcome, Task, measured, scoring_from, scoring_of, tested
+from paretokit.tuning._trial import Outcome, Task, measured, restored, scoring_from, scoring_of, tested
 from paretokit.tuning._tuning import Tested, Trial, Tuning, best_of
 
 
@@ -143,7 +143,8 @@ def tune(
     with store.quiet(), Progress(f"tuning {solver.name} on {problem.name}", shown=progress) as bar:
         study = job.open()
         store.release_lost(study)
-        default, scoring, status = (), own or Scoring(), "interrupted"
+        default: tuple[float, ...] = ()
+        scoring, status = own or Scoring(), "interrupted"
         tests: dict[str, tuple[Tested, ...]] = {}
         try:
             default, scoring = _default(job, study, own)
@@ -204,8 +205,7 @@ def _default(job: _Job, study: Any, own: Scoring | None) -> tuple[tuple[float, .
     """Return the default's scores on the tuning seeds and the scoring of all, measured once and then remembered."""
     kept = study.user_attrs.get(store.DEFAULT)
     if kept is not None:
-        points = {k: tuple(v) if isinstance(v, list) else v for k, v in kept["scoring"].items()}
-        return tuple(kept["scores"]), Scoring(**points)
+        return tuple(kept["scores"]), restored(kept["scoring"])
     task = job.task
     scoring = own or scoring_from(task.problem, job.solver, budget=task.budget, seeds=task.seeds)
     task = Task(task.problem, task.budget, task.seeds, task.indicator, scoring)

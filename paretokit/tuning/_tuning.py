@@ -19,6 +19,7 @@ from paretokit.core import CheckpointError, Rng, Scoring, Solver
 from paretokit.core._text import number
 from paretokit.indicators import larger_is_better
 from paretokit.tuning._space import configured
+from paretokit.tuning._trial import restored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -205,11 +206,11 @@ class Tuning:
                 raise CheckpointError(f"{source} has format {found}; this version reads format {FORMAT}")
             named = content.pop("solver")
             made = solver or make(named["name"], **named["options"])
-            scoring = {k: tuple(v) if isinstance(v, list) else v for k, v in content.pop("scoring").items()}
+            scoring = restored(content.pop("scoring"))
             records = tuple(Trial(**_numbers(r, "value") | {"scores": tuple(r["scores"])}) for r in content["records"])
             tests = {side: tuple(Tested(**t) for t in runs) for side, runs in content.pop("tests").items()}
             rest = {n: tuple(content.pop(n)) for n in ("seeds", "test_seeds", "default_scores")}
-            return Tuning(**content | rest | {"records": records}, solver=made, scoring=Scoring(**scoring), tests=tests)
+            return Tuning(**content | rest | {"records": records}, solver=made, scoring=scoring, tests=tests)
         except OSError as error:
             raise CheckpointError(f"there is no readable file {source}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
