@@ -120,7 +120,8 @@ def _summary(frame: Any) -> str:
         medians = own.groupby("indicator")["value"].median()
         shown = [number(medians.get(name)) for name in indicators]
         rows.append([str(problem), str(solver), str(len(runs)), *shown, number(float(runs["seconds"].median()))])
-    return table(["problem", "solver", "runs", *indicators, "seconds"], rows, right=(False, False, *[True] * 9))
+    head = ["problem", "solver", "runs", *indicators, "seconds"]
+    return table(head, rows, right=[column > 1 for column in range(len(head))])
 
 
 def _status(args: argparse.Namespace) -> int:
