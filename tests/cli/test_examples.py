@@ -55,6 +55,7 @@ def test_examples_of_help_run(command, folder, monkeypatch, capsys):
     assert "Traceback" not in out.err
 
 
+@pytest.mark.slow
 def test_commands_of_the_page_run(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.chdir(tmp_path)
