@@ -6,13 +6,15 @@ Deep sea treasure (convex), 100,000 environment steps of work a run, measuring i
 (0, -50) for discounted returns. All eight hyper-parameters that `MORLD.search_space` declares are searched by TPE with
 median pruning on tuning seeds 0, 1, 2; default and winner then run on seeds 100 … 109. Prints and writes
 ``benchmarks/results/tuning/``: `tuning.json` (everything; ``Tuning.load``), `trials.csv`, `report.csv`, `summary.txt`.
-A killed call goes on where it was (``tuning.sqlite3`` in the same folder).
+A killed call goes on where it was (``runs/tuning.sqlite3``).
+
+What is on file was planned with 24 trials and stopped after 12, when three settings had the hypervolume of the known
+front (854.85) on all tuning seeds; no test seed had run by then.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
 
 import torch
@@ -32,12 +34,13 @@ def main() -> None:
     parser.add_argument("--work", type=float, default=100_000)
     parser.add_argument("--trials", type=int, default=12)
     parser.add_argument("--test-seeds", type=int, default=10)
+    parser.add_argument("--storage", type=Path, default=Path("runs/tuning.sqlite3"))
     parser.add_argument("--out", type=Path, default=FOLDER)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    given.out.mkdir(parents=True, exist_ok=True)
+    for folder in (given.out, given.storage.parent):
+        folder.mkdir(parents=True, exist_ok=True)
     machine = calibration(("paretokit", "torch", "numba", "optuna"))
-    begun = time.perf_counter()
     tuning = pk.tune(
         pk.solvers.MORLD(),
         pk.problems.MORL(given.environment),
@@ -45,13 +48,13 @@ def main() -> None:
         trials=given.trials,
         seeds=SEEDS,
         test_seeds=range(FIRST_TEST_SEED, FIRST_TEST_SEED + given.test_seeds),
-        storage=given.out / "tuning.sqlite3",
+        storage=given.storage,
         progress=False,
     )
     lines = [
         f"python -m benchmarks.tuning --trials {given.trials} --test-seeds {given.test_seeds}",
         machine,
-        f"{time.perf_counter() - begun:.0f} s of this call",
+        f"the trials took {sum(trial.seconds for trial in tuning.records):.0f} s, one thread each, the machine shared",
         repr(tuning),
     ]
     for side, runs in tuning.tests.items():
