@@ -28,7 +28,7 @@ class Stacked:
         self.mlp = perceptron(self.module)
 
     def __call__(self, x: Tensor, inputs: Tensor, *, own: bool = False) -> Tensor:
-        """Return outputs `[P, B, out]` of networks `x [P, d]` for inputs `[B, ...]`, or each its `own` `[P, B, ...]`."""
+        """Return outputs `[P, B, out]` of networks `x [P, d]` for inputs `[B, ...]`, or each its own `[P, B, ...]`."""
         if self.mlp is not None:
             return self.mlp(x, inputs if own else inputs.expand(len(x), *inputs.shape))
 
