@@ -8,7 +8,7 @@ median pruning on tuning seeds 0, 1, 2; default and winner then run on seeds 100
 ``benchmarks/results/tuning/``: `tuning.json` (everything; ``Tuning.load``), `trials.csv`, `report.csv`, `summary.txt`.
 A killed call goes on where it was (``runs/tuning.sqlite3``).
 
-What is on file was planned with 24 trials and stopped after 12, when three settings had the hypervolume of the known
+What is on file was planned with 24 trials and stopped after 12, when four settings had the hypervolume of the known
 front (854.85) on all tuning seeds; no test seed had run by then.
 """
 
