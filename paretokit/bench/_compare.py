@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
-from paretokit.core import Front, Problem, Scoring, Solver, same_measurement, to_min
+from paretokit.bench._cells import in_words
+from paretokit.bench._scoring import shared_scoring
+from paretokit.core import Front, Problem, Scoring, Solver, same_measurement
 from paretokit.core import _check as check
 from paretokit.core._text import number
 from paretokit.indicators import larger_is_better, score_many, score_names
@@ -57,6 +59,7 @@ class Comparison:
                     "work": result.cost.work,
                     "seconds": result.seconds / result.provenance.get("members", 1),
                     "status": result.status,
+                    "protocol": in_words(result.front.protocol.measurement),
                 }
                 rows += [base | {"indicator": i, "value": columns[i][position]} for i in self.indicators]
         return pd.DataFrame(rows)
@@ -122,6 +125,44 @@ class Comparison:
         frame.attrs["unit"] = self.problem.unit
         return frame
 
+    @property
+    def name(self) -> str:
+        """What a report is headed with."""
+        return self.problem.name
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """`runs`, under the name by which statistics and reports ask for it."""
+        return self.runs
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """Versions, machine and budget."""
+        first = next((result for runs in self.results.values() for result in runs), None)
+        return {} if first is None else first.provenance
+
+    def fronts(self, problem: str, solver: str) -> list[Front]:
+        """Return the final fronts of a solver, one a seed."""
+        check.known(problem, [self.problem.name], kind="problem")
+        check.known(solver, self.results, kind="solver")
+        return [result.front for result in self.results[solver]]
+
+    def curves(self, indicator: str) -> pd.DataFrame:
+        """Return a tidy frame of anytime values: problem, solver, seed, evaluations, work, seconds, value."""
+        import pandas as pd
+
+        parts = []
+        for solver, results in self.results.items():
+            for result in results:
+                curve = result.convergence(indicator, scoring=self.scoring)
+                curve["seconds"] /= result.provenance.get("members", 1)
+                kept = curve[["evaluations", "work", "seconds"]].assign(value=curve[indicator])
+                kept.insert(0, "seed", result.seed)
+                kept.insert(0, "solver", solver)
+                kept.insert(0, "problem", self.problem.name)
+                parts.append(kept)
+        return pd.concat(parts, ignore_index=True)
+
     def __repr__(self) -> str:
         note = f"; {', '.join(self.union)} from the union of all fronts" if self.union else ""
         point = self.scoring.reference_point
@@ -133,9 +174,77 @@ class Comparison:
         return f"<p>{self.problem.name}</p>{self.table.to_html(index=False)}"
 
 
+@dataclass(frozen=True, eq=False)
+class ComparisonGrid:
+    """Results of several solvers on several problems; each problem is scored for itself.
+
+    Attributes:
+        name: What a report is headed with.
+        parts: The comparison on each problem, by its name.
+    """
+
+    name: str
+    parts: Mapping[str, Comparison]
+
+    def __getitem__(self, problem: str) -> Comparison:
+        """Return the comparison on one problem."""
+        check.known(problem, self.parts, kind="problem")
+        return self.parts[problem]
+
+    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """Tidy frame: one row a (problem, solver, seed, indicator)."""
+        import pandas as pd
+
+        own = [part.runs.assign(problem=name) for name, part in self.parts.items()]
+        return pd.concat(own, ignore_index=True)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """`runs`, under the name by which statistics and reports ask for it."""
+        return self.runs
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The tables of all problems: one row a (problem, indicator, solver), best first within each."""
+        import pandas as pd
+
+        tables = []
+        for name, part in self.parts.items():
+            own = part.table.copy()
+            own.insert(0, "problem", name)
+            tables.append(own)
+        return pd.concat(tables, ignore_index=True)
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """Versions, machine and budget."""
+        return next(iter(self.parts.values())).provenance
+
+    def fronts(self, problem: str, solver: str) -> list[Front]:
+        """Return the final fronts of a solver on a problem, one a seed."""
+        own = self[problem]
+        return own.fronts(own.problem.name, solver)
+
+    def curves(self, indicator: str) -> pd.DataFrame:
+        """Return a tidy frame of anytime values: problem, solver, seed, evaluations, work, seconds, value."""
+        import pandas as pd
+
+        kept = {name: part for name, part in self.parts.items() if indicator in part.indicators}
+        check.known(indicator, {i for part in self.parts.values() for i in part.indicators}, kind="indicator")
+        return pd.concat([p.curves(indicator).assign(problem=n) for n, p in kept.items()], ignore_index=True)
+
+    def __repr__(self) -> str:
+        return "\n\n".join(repr(part) for part in self.parts.values())
+
+
+Solvers = Solver[Any] | Sequence[Solver[Any]] | Mapping[str, Solver[Any]]
+
+
+@overload
 def compare(
-    problem: Problem,
-    solvers: Solver[Any] | Sequence[Solver[Any]] | Mapping[str, Solver[Any]],
+    problems: Problem,
+    solvers: Solvers,
     *,
     budget: Budget,
     seeds: int | Iterable[int] = 10,
@@ -144,20 +253,50 @@ def compare(
     checkpoint: str | Path | None = None,
     n_jobs: int = -1,
     progress: bool | None = None,
-) -> Comparison:
-    """Run several solvers on a problem with the same budget and seeds, and score their final fronts alike.
+) -> Comparison: ...
+
+
+@overload
+def compare(
+    problems: Sequence[Problem] | Mapping[str, Problem],
+    solvers: Solvers,
+    *,
+    budget: Budget,
+    seeds: int | Iterable[int] = 10,
+    indicators: Sequence[str] | None = None,
+    scoring: Scoring | None = None,
+    checkpoint: str | Path | None = None,
+    n_jobs: int = -1,
+    progress: bool | None = None,
+) -> ComparisonGrid: ...
+
+
+def compare(
+    problems: Problem | Sequence[Problem] | Mapping[str, Problem],
+    solvers: Solvers,
+    *,
+    budget: Budget,
+    seeds: int | Iterable[int] = 10,
+    indicators: Sequence[str] | None = None,
+    scoring: Scoring | None = None,
+    checkpoint: str | Path | None = None,
+    n_jobs: int = -1,
+    progress: bool | None = None,
+) -> Comparison | ComparisonGrid:
+    """Run several solvers on a problem, or several, with the same budget and seeds; score final fronts alike.
 
     Stackable solvers run all seeds in one program, others in processes. Fronts are the solvers' own answers; for a
     fair comparison give all solvers the same population size (the table shows the median number of points).
 
     Args:
-        problem: What to solve.
+        problems: What to solve: a problem, or several, or several by name; one answers with a `Comparison`, several
+            with a `ComparisonGrid`. Names of several must differ.
         solvers: Solvers, or solvers by name; equal names get a number.
         budget: Of each run.
         seeds: How many or which.
         indicators: Names; by default hypervolume, R2 and, where the true front is known, IGD+.
         scoring: Replaces the problem's reference point, ideal and nadir.
-        checkpoint: Folder; each solver resumes from its own folder below it (those that can).
+        checkpoint: Folder; each solver that can resumes from its own folder below it, one a problem for several.
         n_jobs: Processes for solvers that do not stack.
         progress: Whether to show bars.
 
@@ -165,27 +304,85 @@ def compare(
         ProtocolError: If fronts were measured differently; the message names the difference.
         UnsupportedProblemError: If a solver cannot solve the problem; found before anything runs.
     """
+    chosen = seeds_of(seeds)
+    several = _named_problems(problems)
     named = _named(solvers)
+    for problem in several.values():
+        _indicators(problem, indicators)
+        for solver in named.values():
+            solver.check(problem)
+    folder = None if checkpoint is None else Path(checkpoint)
+    alone = isinstance(problems, Problem)
+    parts: dict[str, Comparison] = {}
+    for name, problem in several.items():
+        settings = _Settings(
+            budget=budget,
+            seeds=chosen,
+            indicators=_indicators(problem, indicators),
+            scoring=scoring,
+            checkpoint=folder if folder is None or alone else folder / name,
+            n_jobs=n_jobs,
+            progress=progress,
+        )
+        parts[name] = _compared(problem, named, settings)
+        if any(r.status == "interrupted" for runs in parts[name].results.values() for r in runs):
+            break
+    return next(iter(parts.values())) if alone else ComparisonGrid("comparison", parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Settings:
+    budget: Budget
+    seeds: tuple[int, ...]
+    indicators: tuple[str, ...]
+    scoring: Scoring | None
+    checkpoint: Path | None
+    n_jobs: int
+    progress: bool | None
+
+
+def _indicators(problem: Problem, indicators: Sequence[str] | None) -> tuple[str, ...]:
     known = problem.front_kind != "unknown"
     names = tuple(indicators) if indicators else ("hypervolume", "r2", *(["igd_plus"] if known else []))
     for name in names:
         check.known(name, score_names(), kind="indicator")
-    for solver in named.values():
-        solver.check(problem)
-    chosen = seeds_of(seeds)
+    return names
+
+
+def _compared(problem: Problem, named: Mapping[str, Solver[Any]], given: _Settings) -> Comparison:
     results = {}
     for name, solver in named.items():
-        folder = Path(checkpoint) / name if checkpoint is not None and solver.resume_note == "exact" else None
+        exact = given.checkpoint is not None and solver.resume_note == "exact"
         results[name] = solve_many(
-            problem, solver, seeds=chosen, budget=budget, checkpoint=folder, n_jobs=n_jobs, progress=progress
+            problem,
+            solver,
+            seeds=given.seeds,
+            budget=given.budget,
+            checkpoint=given.checkpoint / name if exact and given.checkpoint is not None else None,
+            n_jobs=given.n_jobs,
+            progress=given.progress,
         )
         if any(result.status == "interrupted" for result in results[name]):
             break
     fronts = [result.front for runs in results.values() for result in runs]
     for front in fronts:
         same_measurement(fronts[0].protocol, front.protocol)
-    shared, union = _shared(fronts, scoring or problem.protocol.scoring)
-    return Comparison(problem, results, names, shared, union)
+    shared, union = shared_scoring(fronts, given.scoring or problem.protocol.scoring)
+    return Comparison(problem, results, given.indicators, shared, union)
+
+
+def _named_problems(problems: Problem | Sequence[Problem] | Mapping[str, Problem]) -> dict[str, Problem]:
+    if isinstance(problems, Problem):
+        return {problems.name: problems}
+    check.at_least(1, problems=len(problems))
+    entries = problems.items() if isinstance(problems, Mapping) else [(getattr(p, "name", ""), p) for p in problems]
+    named: dict[str, Problem] = {}
+    for name, problem in entries:
+        check.that(isinstance(problem, Problem), "problems", "hold Problems", type(problem).__name__)
+        hint = "pass a mapping from names to problems"
+        check.that(name not in named, "problems", "have names of their own", f"two of {name!r}", hint)
+        named[name] = problem
+    return named
 
 
 def _named(solvers: Solver[Any] | Sequence[Solver[Any]] | Mapping[str, Solver[Any]]) -> dict[str, Solver[Any]]:
@@ -201,25 +398,3 @@ def _named(solvers: Solver[Any] | Sequence[Solver[Any]] | Mapping[str, Solver[An
         position = sum(1 for name in named if name.split(" #")[0] == solver.name) + 1
         named[solver.name if count == 1 else f"{solver.name} #{position}"] = solver
     return named
-
-
-def _shared(fronts: Sequence[Front], scoring: Scoring) -> tuple[Scoring, tuple[str, ...]]:
-    """Fill what the scoring lacks from the union of all fronts: its ideal, its nadir, and a tenth of the range more."""
-    missing = tuple(n for n in ("ideal", "nadir", "reference_point") if getattr(scoring, n) is None)
-    values = [front.min_values for front in fronts if len(front)]
-    if not missing or not values:
-        return scoring, ()
-    objectives = fronts[0].objectives
-    union = fronts[0].merge(*fronts[1:]).min_values
-    low, high = union.amin(0), union.amax(0)
-    points = {"ideal": low, "nadir": high, "reference_point": high + 0.1 * (high - low)}
-    filled = {n: tuple(to_min(p, objectives).tolist()) for n, p in points.items() if n in missing}
-    return (
-        replace(
-            scoring,
-            ideal=filled.get("ideal", scoring.ideal),
-            nadir=filled.get("nadir", scoring.nadir),
-            reference_point=filled.get("reference_point", scoring.reference_point),
-        ),
-        missing,
-    )
