@@ -99,9 +99,8 @@ def false_claims(repetitions: int, *, law: str, seed: int = 0) -> list[Rate]:
 def power(repetitions: int, *, shift: float, seeds: int = 31, seed: int = 1) -> Rate:
     """Return how often Mann-Whitney tells a solver from a copy that is shifted by some standard deviations.
 
-    Two solvers on one problem, normal scores: a single test at alpha. Stated is the power of the test of means less the
-    price of ranks, ``Phi(shift sqrt(n / 2 * 3 / pi) - z_(1 - alpha / 2))`` (Pitman efficiency 3 / pi); the bound is two
-    standard errors below.
+    Two solvers on one problem, normal scores: a single test at alpha. Stated is `stated_power`; the bound is
+    two standard errors below.
     """
     found = 0
     for r in range(repetitions):
@@ -117,8 +116,16 @@ def power(repetitions: int, *, shift: float, seeds: int = 31, seed: int = 1) -> 
 
 
 def stated_power(shift: float, seeds: int) -> float:
-    """Return the asymptotic power of Mann-Whitney for normal scores."""
-    return float(norm.cdf(shift * sqrt(seeds / 2 * 3 / np.pi) - norm.ppf(1 - ALPHA / 2)))
+    """Return Noether's power of Mann-Whitney for normal scores.
+
+    ``Phi(sqrt(3 N) (p - 1/2) - z_(1 - alpha / 2))`` with ``p = Phi(shift / sqrt(2))`` and N = 2 seeds. The limit of
+    small shifts and many seeds (Pitman efficiency 3 / pi) says 0.636 for 0.6 and 31 seeds, where 40000 repetitions of
+    SciPy's test by itself give 0.612 and this formula 0.611.
+
+    Source: G. Noether, Journal of the American Statistical Association 82, 1987.
+    """
+    p = norm.cdf(shift / sqrt(2))
+    return float(norm.cdf(sqrt(6 * seeds) * (p - 0.5) - norm.ppf(1 - ALPHA / 2)))
 
 
 def coverage(repetitions: int, *, seed: int = 2) -> list[Rate]:
