@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import socket
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -116,13 +117,16 @@ def _round(
 @contextlib.contextmanager
 def _backend(where: Where, threads: int) -> Iterator[dict[str, Any]]:
     """Make a backend ready and give the settings of `joblib.Parallel` for it."""
+    import joblib
+
     workers = where.workers(threads)
     if where.backend == "dask":
-        with _dask(where, workers):
-            yield {"backend": "dask", "n_jobs": -1, "return_as": "generator_unordered"}
+        # Named by `parallel_config`, joblib finds the backends that other packages bring.
+        with _dask(where, workers), joblib.parallel_config(backend="dask"):
+            yield {"n_jobs": -1, "return_as": "generator_unordered"}
     elif where.backend == "ray":
-        with _ray(where, workers):
-            yield {"backend": "ray", "n_jobs": workers if not where.address else -1}
+        with _ray(where, workers), joblib.parallel_config(backend="ray"):
+            yield {"n_jobs": -1 if where.address else workers}
     else:
         yield {"backend": "loky", "n_jobs": workers, "return_as": "generator_unordered"}
 
@@ -149,6 +153,13 @@ def _dask(where: Where, workers: int) -> Iterator[None]:
             cluster.close()
 
 
+def _knock(address: str) -> None:
+    """Raise `OSError` or `ValueError` unless something listens at host:port; Ray itself waits for minutes."""
+    if address != "auto" and not address.startswith("ray://"):
+        host, _, port = address.rpartition(":")
+        socket.create_connection((host, int(port)), timeout=10).close()
+
+
 @contextlib.contextmanager
 def _ray(where: Where, workers: int) -> Iterator[None]:
     ray: Any = check.package("ray", extra="ray")
@@ -156,10 +167,11 @@ def _ray(where: Where, workers: int) -> Iterator[None]:
     if begun:
         try:
             if where.address:
+                _knock(where.address)
                 ray.init(address=where.address, log_to_driver=False, logging_level="ERROR")
             else:
                 ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-        except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             check.fail("address", "be a Ray cluster that answers", repr(where.address), " ".join(str(error).split()))
     check.package("ray.util.joblib", extra="ray").register_ray()
     try:
@@ -187,8 +199,8 @@ def run_cell(cell: Cell, path: str, checkpoint: float) -> str:
         with _threads(cell.threads):
             try:
                 record = _solved(cell, store, checkpoint)
-            except Exception:  # noqa: BLE001 - one cell's failure is recorded, the others go on
-                record = CellRecord(digest=cell.digest, error=traceback.format_exc())
+            except Exception as error:  # noqa: BLE001 - one cell's failure is recorded, the others go on
+                record = CellRecord(digest=cell.digest, error="".join(traceback.format_exception(error)))
             if record is None:
                 return "interrupted"
             spent = time.perf_counter() - began
