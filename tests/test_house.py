@@ -30,11 +30,11 @@ ROOMS = (
     *("problems.adaptation", "problems.continual", "problems.design"),
     *("problems.merging", "problems.morl", "problems.multitask", "run", "scalarization", "solvers"),
     *("solvers.adaptation", "solvers.continual", "solvers.gflownet", "solvers.gradient", "solvers.merging"),
-    *("solvers.morl", "testing"),
+    *("solvers.morl", "testing", "tuning", "bench"),
 )
 HEAVY = (
     *("RNA", "botorch", "gpytorch", "joblib", "matplotlib", "mo_gymnasium", "moocore", "numba", "pandas", "pygmo"),
-    *("pymoo", "rdkit", "scipy"),
+    *("optuna", "pydantic", "pymoo", "rdkit", "scipy"),
 )
 # The contract's words: options go to the class that a name stands for, and are checked there against its own.
 FORWARDERS = {"make", "pygmo", "pymoo"}

@@ -43,6 +43,20 @@ def code_mark(function: Any) -> str:
     return f"{code.co_code.hex()} {code.co_names} {constants}"
 
 
+def _field_mark(value: Any) -> Any:
+    """Return a field of a user's problem as JSON: numbers and texts themselves, tensors and arrays by their bytes."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(k): _field_mark(v) for k, v in value.items()}
+    if isinstance(value, tuple | list):
+        return [_field_mark(v) for v in value]
+    held = value.detach().cpu().reshape(-1).view(torch.uint8).numpy() if isinstance(value, Tensor) else value
+    if hasattr(held, "tobytes"):
+        return hashlib.blake2b(held.tobytes(), digest_size=8).hexdigest()
+    return code_mark(value)
+
+
 class Problem(ABC):
     """What is traded off. Subclass, give `objectives` and `space`, and write `_evaluate`.
 
@@ -230,6 +244,9 @@ class Problem(ABC):
         }
         if self.options() is None:  # a user's own: what it computes is in its code
             content["code"] = [code_mark(part) for part in self._code()]
+            content["fields"] = {
+                name: _field_mark(getattr(self, name)) for name in getattr(self, "__dataclass_fields__", ())
+            }
         return hashlib.blake2b(json.dumps(content, sort_keys=True, default=str).encode(), digest_size=8).hexdigest()
 
     def variant(self) -> dict[str, Any] | None:

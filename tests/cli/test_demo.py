@@ -11,6 +11,7 @@ import pytest
 
 import paretokit as pk
 from paretokit.cli import _demo, main
+from paretokit.cli._demo_adaptation import AdaptationPanel
 from paretokit.cli._demo_continual import ContinualPanel
 from paretokit.cli._demo_designs import DesignPanel
 from paretokit.cli._demo_merging import MergingPanel
@@ -84,6 +85,9 @@ def test_code_in_the_report_reproduces_the_best_run(small, tmp_path):
     assert space["choice"].why == report.picked.why
 
 
+KINDS = (PolicyPanel, DesignPanel, MergingPanel, AdaptationPanel, ContinualPanel)
+
+
 def test_every_panel_is_well_formed(monkeypatch, tmp_path):
     found = panels()
     assert [panel.name for panel in found] == [
@@ -109,15 +113,15 @@ def test_every_panel_is_well_formed(monkeypatch, tmp_path):
         assert "pymoo" in libraries
         assert "pygmo" in libraries or problem.n_constraints
     assert any(pk.problems.make(panel.problem_id).n_constraints for panel in searches)
-    others = [panel for panel in found if isinstance(panel, (PolicyPanel, DesignPanel, MergingPanel, ContinualPanel))]
-    assert len(searches) + len(others) == len(found)
+    others = [panel for panel in found if isinstance(panel, KINDS)]
+    assert len(searches) + len(others) + 1 == len(found)  # and the picture of five worlds
     monkeypatch.setenv("PARETOKIT_CACHE", str(tmp_path))
     tiny = {"width": 8, "depth": 1, "train": 20, "test": 20, "pretraining_steps": 1, "finetuning_steps": 1}
     for panel in others:
         small = dataclasses.replace(panel, size=tiny) if isinstance(panel, MergingPanel) else panel
         problem = small.problem()
         assert len(panel.preference) == problem.n_objectives
-        assert (problem.front_kind == "unknown") == isinstance(panel, (MergingPanel, ContinualPanel))
+        assert (problem.front_kind == "unknown") == isinstance(panel, (MergingPanel, AdaptationPanel, ContinualPanel))
         for entrant in panel.entrants:
             pk.solvers.make(entrant.name, **entrant.options).check(problem)
 

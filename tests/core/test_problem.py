@@ -1,5 +1,7 @@
 """The contract of problems, and that the kit finds those who break it."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -123,3 +125,20 @@ def test_losses_carry_gradients():
     x = torch.zeros(3, 2, dtype=torch.float64, requires_grad=True)
     (grad,) = torch.autograd.grad(Bowls().losses(x, Rng(0))[:, 0].sum(), x)
     assert grad.tolist() == [[-2.0, -2.0]] * 3
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Spring(Problem):
+    limit: float = 600.0
+    loads: torch.Tensor = dataclasses.field(default_factory=lambda: torch.ones(2))
+    objectives = (pk.Objective("mass"), pk.Objective("deflection"))
+    space = pk.Box(0.0, 1.0, dim=2)
+
+    def _evaluate(self, x, rng):
+        return pk.Evaluation(x)
+
+
+def test_fingerprint_holds_the_fields_of_a_users_own_problem():
+    marks = [Spring(), Spring(limit=500.0), Spring(loads=torch.zeros(2)), Spring(loads=torch.tensor(1.0))]
+    assert len({problem.fingerprint() for problem in marks}) == 4
+    assert Spring().fingerprint() == marks[0].fingerprint()

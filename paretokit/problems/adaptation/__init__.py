@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         InvertedDigits,
         LetterStyles,
         NoisyDigits,
-        RotatedDigits,
+        TurnedDigits,
     )
     from paretokit.problems.adaptation._measures import discrepancy, mutual_information
     from paretokit.problems.adaptation._network import Classifier, convolutional, perceptron
@@ -31,8 +31,8 @@ __all__ = [
     "InvertedDigits",
     "LetterStyles",
     "NoisyDigits",
-    "RotatedDigits",
     "RotatedMoons",
+    "TurnedDigits",
     "WineShift",
     "convolutional",
     "discrepancy",
@@ -48,7 +48,7 @@ _HOMES = {
     "InvertedDigits": "_image_shifts",
     "LetterStyles": "_image_shifts",
     "NoisyDigits": "_image_shifts",
-    "RotatedDigits": "_image_shifts",
+    "TurnedDigits": "_image_shifts",
     "RotatedMoons": "_table_shifts",
     "WineShift": "_table_shifts",
     "convolutional": "_network",
@@ -65,7 +65,7 @@ ADAPTATION: dict[str, str] = {
     "adaptation-inverted-v1": f"{_ROOM}_image_shifts:InvertedDigits",
     "adaptation-moons-v1": f"{_ROOM}_table_shifts:RotatedMoons",
     "adaptation-noisy-v1": f"{_ROOM}_image_shifts:NoisyDigits",
-    "adaptation-rotated-v1": f"{_ROOM}_image_shifts:RotatedDigits",
+    "adaptation-rotated-v1": f"{_ROOM}_image_shifts:TurnedDigits",
     "adaptation-styles-v1": f"{_ROOM}_image_shifts:LetterStyles",
     "adaptation-wine-v1": f"{_ROOM}_table_shifts:WineShift",
 }

@@ -102,7 +102,7 @@ class _ChangedDigits(DomainAdaptation):
 
 
 @final
-class RotatedDigits(_ChangedDigits):
+class TurnedDigits(_ChangedDigits):
     """Handwritten digits to others turned by an angle.
 
     Args:
