@@ -236,23 +236,33 @@ def straight(suite, folder: Path) -> pd.DataFrame:
     return run_suite(suite, folder, where=HERE, progress=False).frame[COARSE]
 
 
+def steps(store: Path) -> set[str]:
+    """Return the checkpoints inside unfinished cells."""
+    return {str(path) for path in store.glob("work/*/**/step-*")}
+
+
 @pytest.mark.slow
 def test_three_kills_at_random_change_nothing_but_times(tmp_path):
-    text = TEXT.replace("evaluations: 200", "evaluations: 20000") + "checkpoint: 0.2\n"
+    text = TEXT.replace("evaluations: 200", "evaluations: 40000").replace("pymoo.NSGA2", "SMSEMOA")
+    text += "checkpoint: 0.2\ngroup: 1\n"
     (tmp_path / "suite.yaml").write_text(text)
     expected = straight(parse_suite(text), tmp_path / "straight")
+    store = tmp_path / "store"
     command = [sys.executable, "-m", "paretokit", "bench", "run", str(tmp_path / "suite.yaml")]
-    command += ["--store", str(tmp_path / "store"), "--jobs", "2", "--json"]
+    command += ["--store", str(store), "--jobs", "2", "--json"]
     draw = random.Random(7)
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     for _ in range(3):
+        before = steps(store)
         child = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, env=environment)
-        time.sleep(draw.uniform(5.0, 14.0))
+        while child.poll() is None and not steps(store) - before:  # inside a cell, with a checkpoint of this session
+            time.sleep(0.02)
+        time.sleep(draw.uniform(0.0, 0.5))
         os.killpg(child.pid, signal.SIGKILL)
         assert child.wait() == -signal.SIGKILL  # it had not finished
     last = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
     assert json.loads(last.stdout)["failed"] == []
-    pd.testing.assert_frame_equal(load_experiment(tmp_path / "store").frame[COARSE], expected)
+    pd.testing.assert_frame_equal(load_experiment(store).frame[COARSE], expected)
 
 
 @pytest.mark.slow

@@ -31,6 +31,24 @@ class _GlyphStream(ReadyStream):
     pairs: str
     n_tasks: int
 
+    def __init__(
+        self,
+        *,
+        n_tasks: int = 8,
+        train: int = 200,
+        validation: int = 100,
+        test: int = 200,
+        noise: float = 0.1,
+        n_features: int = 256,
+        hidden: Sequence[int] = (),
+        scenario: Scenario = "domain",
+        metric: Metric = "accuracy",
+        seed: int = 0,
+    ) -> None:
+        rng = self._store(locals())
+        check.at_least(1, train=train, validation=validation, test=test)
+        self._draw(rng, sizes=Sizes(train, validation, test), noise=noise, n_features=n_features)
+
     def _draw(self, rng: Rng, *, sizes: Sizes, noise: float, n_features: int) -> None:
         check.that(2 <= self.n_tasks <= 8, "n_tasks", "lie in 2 … 8", self.n_tasks)
         check.at_least(0, noise=noise, n_features=n_features)
@@ -72,24 +90,6 @@ class CaseStream(_GlyphStream):
     id = "continual-case-v1"
     pairs = CASE
 
-    def __init__(
-        self,
-        *,
-        n_tasks: int = 8,
-        train: int = 200,
-        validation: int = 100,
-        test: int = 200,
-        noise: float = 0.1,
-        n_features: int = 256,
-        hidden: Sequence[int] = (),
-        scenario: Scenario = "domain",
-        metric: Metric = "accuracy",
-        seed: int = 0,
-    ) -> None:
-        rng = self._store(locals())
-        check.at_least(1, train=train, validation=validation, test=test)
-        self._draw(rng, sizes=Sizes(train, validation, test), noise=noise, n_features=n_features)
-
 
 @final
 class DigitStream(_GlyphStream):
@@ -110,21 +110,3 @@ class DigitStream(_GlyphStream):
 
     id = "continual-dig-v1"
     pairs = DIGIT
-
-    def __init__(
-        self,
-        *,
-        n_tasks: int = 8,
-        train: int = 200,
-        validation: int = 100,
-        test: int = 200,
-        noise: float = 0.1,
-        n_features: int = 256,
-        hidden: Sequence[int] = (),
-        scenario: Scenario = "domain",
-        metric: Metric = "accuracy",
-        seed: int = 0,
-    ) -> None:
-        rng = self._store(locals())
-        check.at_least(1, train=train, validation=validation, test=test)
-        self._draw(rng, sizes=Sizes(train, validation, test), noise=noise, n_features=n_features)

@@ -2,37 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
 from paretokit.core import Rng
-from paretokit.core import _check as check
 from paretokit.indicators import lattice_size, riesz_energy_points, simplex_lattice
 
-Preferences = int | Sequence[Sequence[float]] | Tensor | None
 PARTITIONS = {2: 10, 3: 4, 4: 3}
-
-
-def checked(given: Preferences) -> int | tuple[tuple[float, ...], ...] | None:
-    """Return a number of preferences, or rows on the simplex.
-
-    Raises:
-        InputError: If a row does not lie on the simplex, or there is none.
-    """
-    if given is None:
-        return None
-    if isinstance(given, int):
-        check.at_least(1, preferences=given)
-        return given
-    found = given.tolist() if isinstance(given, Tensor) else given
-    rows = tuple(tuple(float(v) for v in row) for row in found)
-    check.at_least(1, preferences=len(rows))
-    for row in rows:
-        whole = min(row, default=-1.0) >= 0 and abs(sum(row) - 1) < 1e-6
-        check.that(whole, "preferences", "be rows on the simplex", list(row))
-    return rows
 
 
 def rows_of(given: int | tuple[tuple[float, ...], ...] | None, m: int) -> Tensor:

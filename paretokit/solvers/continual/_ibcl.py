@@ -12,7 +12,7 @@ from torch import Tensor
 from paretokit.core import Problem, Rng
 from paretokit.core import _check as check
 from paretokit.problems.continual import ContinualLearning
-from paretokit.solvers.continual._asked import Preferences, checked, over_seen, rows_of, wrong_length
+from paretokit.solvers.continual._asked import over_seen, rows_of, wrong_length
 from paretokit.solvers.continual._knowledge import KnowledgeBase
 from paretokit.solvers.continual._learner import empty_fields, stream_of
 from paretokit.solvers.continual._region import Combination, Region, Shape, combined
@@ -24,6 +24,7 @@ from paretokit.solvers.continual._variational import (
     priors_of,
     with_buffers,
 )
+from paretokit.solvers.gradient._preferences import Preferences, checked
 
 
 @dataclass(kw_only=True)

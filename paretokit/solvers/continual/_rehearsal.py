@@ -9,8 +9,9 @@ from torch import Tensor
 
 from paretokit.core import Problem, Rng
 from paretokit.problems.continual import ContinualLearning
-from paretokit.solvers.continual._asked import Preferences, checked, over_seen, rows_of, wrong_length
+from paretokit.solvers.continual._asked import over_seen, rows_of, wrong_length
 from paretokit.solvers.continual._point import MemoryLearner, MemoryState, gradient_of_parts
+from paretokit.solvers.gradient._preferences import Preferences, checked
 
 
 @final
