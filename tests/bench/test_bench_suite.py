@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from paretokit.bench._suite import load_suite, parse_suite
@@ -17,6 +19,8 @@ solvers:
   - {name: peer, solver: pymoo.NSGA2, options: {pop_size: 20}}
 small: {seeds: 2, problems: [three], budget: {evaluations: 40}}
 """
+
+SUITES = Path(__file__).parents[2] / "benchmarks" / "suites"
 
 
 def planned(text):
@@ -204,3 +208,19 @@ def test_texts_that_are_no_suite(text, line):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(InputError, match="`suite` must be a readable YAML file; got .*none.yaml"):
         load_suite(tmp_path / "none.yaml")
+
+
+QUICK = ("design", "evolutionary", "learning", "morl")
+TRAINED = ("everything", "merging")  # which make networks to merge, unless the user's cache has them
+
+
+@pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in TRAINED)])
+def test_every_suite_names_solvers_that_take_its_problems(name):
+    suite = load_suite(SUITES / f"{name}.yaml").shrunk()
+    assert suite.name == name
+    cells = suite.cells()  # refuses what does not fit
+    assert len({cell.digest for cell in cells}) == len(cells) > 0
+
+
+def test_no_suite_is_left_out():
+    assert {file.stem for file in SUITES.glob("*.yaml")} == {*QUICK, *TRAINED}
