@@ -20,7 +20,7 @@ from paretokit.core import _check as check
 from paretokit.run import Budget
 from paretokit.run._checkpoint import OPTIONS, identity
 
-FORMAT = 1
+FORMAT = 2
 # Packages whose version a cell's numbers depend on, by where the problem or solver comes from.
 _MATTERS = {
     "paretokit.problems.morl": "mo-gymnasium",

@@ -91,7 +91,8 @@ class Experiment:
             for solver in self._solvers(name):
                 for _, run, front in self._runs(name, solver):
                     fronts = [
-                        Front(v, None, front.objectives, front.protocol, None, {}, front.problem) for v in run.snapshots
+                        Front(v, None, front.objectives, front.protocol, None, {}, front.problem)
+                        for v in run.snapshots.split(list(run.sizes))
                     ]
                     values = scores_of(fronts, indicator, scoring)
                     if values is None:

@@ -239,8 +239,11 @@ def _run(result: Result) -> CellRun:
     kept = sorted({round(i * (count - 1) / (SNAPSHOTS - 1)) for i in range(SNAPSHOTS)}) if count else []
     steps = torch.tensor([trace.steps[trace.taken[k] - 1] for k in kept], dtype=torch.float64).reshape(-1, 5)
     steps[:, 4] /= members
-    snapshots = tuple(_solutions(trace.fronts[k][result.member]) for k in kept)
     front = result.front
+    fronts = [trace.fronts[k][result.member] for k in kept]
+    everything = torch.cat(fronts) if fronts else front.values[:0]
+    solutions = ~torch.isnan(everything).any(-1)
+    sizes = tuple(int(part.sum()) for part in solutions.split([len(values) for values in fronts])) if fronts else ()
     return CellRun(
         values=_plain(front.values),
         x=None if front.x is None else _plain(front.x),
@@ -250,12 +253,9 @@ def _run(result: Result) -> CellRun:
         cost=result.cost,
         seconds=result.seconds / members,
         steps=steps,
-        snapshots=snapshots,
+        snapshots=_plain(everything[solutions]),
+        sizes=sizes,
     )
-
-
-def _solutions(values: Tensor) -> Tensor:
-    return values[~torch.isnan(values).any(-1)].clone()
 
 
 def _plain(tensor: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from paretokit.core import CheckpointError, Cost, EvaluationProtocol, Front, Obj
 from paretokit.core import _check as check
 from paretokit.core import _serial as serial
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,8 @@ class CellRun:
         status: As in `Result`.
         seed, cost, seconds: As in `Result`; seconds are a member's share of its stack.
         steps: Evaluations, env_steps, gradient_steps, work and seconds at each kept snapshot `[k, 5]`.
-        snapshots: Fronts at those moments `[n_i, m]`, rows that are no solution left out.
+        snapshots: Fronts at those moments, one below the other `[sum n_i, m]`; rows that are no solution are left out.
+        sizes: How many rows each of them has.
     """
 
     values: Tensor
@@ -46,7 +47,8 @@ class CellRun:
     cost: Cost
     seconds: float
     steps: Tensor
-    snapshots: tuple[Tensor, ...]
+    snapshots: Tensor
+    sizes: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,10 +119,11 @@ class Store:
             found = json.loads((self.path / "store.json").read_text("utf-8"))["format"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"{self.path / 'store.json'} cannot be read: {error}") from error
-        if found > FORMAT:
+        if found != FORMAT:
+            age, hint = ("a newer", "upgrade paretokit, or choose") if found > FORMAT else ("an older", "choose")
             raise CheckpointError(
-                f"{self.path} was written by a newer version: its format is {found}, this version reads {FORMAT} "
-                "(upgrade paretokit, or choose another store)"
+                f"{self.path} was written by {age} version: its format is {found}, this version reads {FORMAT} "
+                f"({hint} another store)"
             )
 
     def write_plan(self, plan: Mapping[str, Any]) -> None:

@@ -177,7 +177,10 @@ def test_the_command_line_runs_reports_and_cleans(tmp_path, capsys):
 def test_a_store_of_a_newer_version_is_refused(suite, tmp_path, capsys):
     Store(tmp_path).open()
     (tmp_path / "store.json").write_text('{"format": 99}')
-    with pytest.raises(CheckpointError, match="was written by a newer version: its format is 99, this version reads 1"):
+    with pytest.raises(CheckpointError, match="was written by a newer version: its format is 99, this version reads 2"):
+        run_suite(suite, tmp_path, where=HERE)
+    (tmp_path / "store.json").write_text('{"format": 1}')
+    with pytest.raises(CheckpointError, match="was written by an older version: its format is 1"):
         run_suite(suite, tmp_path, where=HERE)
     assert main(["bench", "status", str(tmp_path)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
